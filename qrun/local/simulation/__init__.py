@@ -1,0 +1,1 @@
+"""The programs ``sampler``, ``estimator`` and ``executor`` on qiskit-aer, with modelled QPU time."""

@@ -1,0 +1,1 @@
+"""A plan in; jobs on a service out: submit, follow, collect, cancel, close."""

@@ -1,0 +1,1 @@
+"""The connection to a service: accounts, the client, and the light control channel."""

@@ -1,0 +1,1 @@
+"""Job, session and run records in; usage accounts out."""
