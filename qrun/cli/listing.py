@@ -1,0 +1,62 @@
+"""``qrun list``: the runs of this machine."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qrun.cli import options
+
+if TYPE_CHECKING:
+    from qrun.ledger import Ledger, Run
+
+
+def list_runs(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most this many.")] = 20,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Show what was last known; ask no service.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """List the runs of this machine, the newest first."""
+    from qrun.cli.console import print_json, say
+    from qrun.ledger import Ledger
+    from qrun.run.status import list_row
+
+    with Ledger() as ledger:
+        runs = ledger.runs(limit=limit)
+        if not offline and _refresh(ledger, runs):
+            runs = ledger.runs(limit=limit)
+        rows = [list_row(run) for run in runs]
+        left_open = ledger.left_open()
+    if json:
+        print_json(rows)
+    elif rows:
+        from qrun.cli.drawing import draw_runs
+
+        draw_runs(rows)
+    else:
+        say("No runs yet. Submit one with: qrun submit FILE")
+    for run in left_open:
+        say(f"run {run.id} left its {run.mode} open; close it with: qrun close {run.id}", style="yellow")
+
+
+def _refresh(ledger: Ledger, runs: list[Run]) -> bool:
+    """Ask the services of runs that were still going; what can't be reached keeps what was last known."""
+    going = [run for run in runs if not run.ended]
+    if not going:
+        return False
+    from qrun.errors import QrunError
+    from qrun.run.follow import look
+    from qrun.runtime.accounts import find_account
+    from qrun.runtime.control import ControlChannel
+
+    for run in going:
+        with (
+            suppress(QrunError),
+            ControlChannel(find_account(run.service).at_instance(run.instance)) as channel,
+        ):
+            look(channel, ledger, run)
+    return True

@@ -1,0 +1,94 @@
+"""The ``qrun`` command: its subcommands, and the one place that prints an error and exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from qrun import __version__
+from qrun.cli import cancel, close, listing, local, results, status, submit, usage, wait, watch
+from qrun.errors import ExitCode, QrunError
+
+app = typer.Typer(
+    name="qrun",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Run Qiskit Runtime workloads from YAML files in job, batch or session mode, and account for "
+    "every QPU second.",
+    epilog="Exit codes: 0 done, 1 a job failed or was cancelled, 2 wrong use or workload, "
+    "3 service or network, 4 refused by a limit, 124 timed out, 130 interrupted.",
+)
+
+_debug = False
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"qrun {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+app.command("submit")(submit.submit)
+app.command("watch")(watch.watch)
+app.command("wait")(wait.wait)
+app.command("status")(status.status)
+app.command("list")(listing.list_runs)
+app.command("results")(results.results)
+app.command("usage")(usage.usage)
+app.command("cancel")(cancel.cancel)
+app.command("close")(close.close)
+app.add_typer(local.app, name="local")
+
+
+def main() -> None:
+    """Run the command line and exit with the documented code."""
+    try:
+        app()
+    except QrunError as error:
+        from qrun.cli.console import print_error
+
+        if _debug:
+            _print_traceback(error)
+        print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipeline has gone. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.DONE)
+    except Exception as error:
+        from qrun.cli.console import say_error
+        from qrun.cli.secrets import without_secrets
+
+        if _debug:
+            _print_traceback(error)
+        say_error(
+            f"{type(error).__name__}: {without_secrets(str(error))}",
+            "This is a mistake in qrun. See where with: qrun --debug …",
+        )
+        sys.exit(ExitCode.SERVICE)
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    from qrun.cli.secrets import without_secrets
+
+    sys.stderr.write(without_secrets("".join(traceback.format_exception(error))))

@@ -1,0 +1,175 @@
+"""``qrun submit``: a workload file becomes jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qrun.cli import options
+
+if TYPE_CHECKING:
+    from qrun.ledger import Ledger
+    from qrun.run.prepare import Choices, Ready
+    from qrun.runtime.client import RuntimeClient
+    from qrun.workload.document import Document
+    from qrun.workload.model import WorkloadFile
+
+
+class Mode(str, Enum):
+    """Execution modes, and the choice among them left to qrun."""
+
+    job = "job"
+    batch = "batch"
+    session = "session"
+    auto = "auto"
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(help="The workload file (YAML).", show_default=False)],
+    mode: Annotated[
+        Mode | None,
+        typer.Option("--mode", help="Execution mode.  [default: the file's, else auto]", show_default=False),
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="Backend instead of the file's.", show_default=False)
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="One more tag; may be repeated.", show_default=False)
+    ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(
+            "--max-time", help="Longest life of the batch or session, such as 25m.", show_default=False
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the run and print its results.")] = False,
+    service: options.Service = None,
+    quiet: options.Quiet = False,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Submit a workload. Prints the run's ID when all jobs are accepted; --watch stays for the results."""
+    from qrun.cli.signals import interrupting
+    from qrun.errors import Interrupted
+    from qrun.ledger import Ledger
+    from qrun.workload.document import read_document
+    from qrun.workload.validate import validate
+
+    try:
+        with interrupting(), Ledger() as ledger:
+            document = read_document(file)
+            workload_file = validate(document)
+            choices = _choices(mode, backend, tag, max_time)
+            _warn_of_open_sessions(ledger, quiet=quiet)
+            ready, client = _prepare(document, workload_file, choices, service, quiet=quiet)
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted before anything was submitted.") from None
+    with Ledger() as ledger:
+        _send(ready, client, ledger, quiet=quiet)
+        if watch:
+            from qrun.cli.follow import follow_to_results
+
+            follow_to_results(ledger, ready.run_id, quiet=quiet, live=not no_progress)
+        else:
+            from qrun.cli.console import print_line
+
+            print_line(ready.run_id)
+
+
+def _choices(mode: Mode | None, backend: str | None, tags: list[str] | None, max_time: str | None) -> Choices:
+    from qrun.cli.durations import seconds_of
+    from qrun.errors import UsageError
+    from qrun.run.prepare import Choices
+    from qrun.workload.model import check_tag
+
+    for tag in tags or []:
+        try:
+            check_tag(tag)
+        except ValueError as error:
+            raise UsageError(f"--tag {tag!r}: {error}.") from None
+    seconds = seconds_of("--max-time", max_time)
+    return Choices(
+        mode=mode.value if mode else None,
+        backend=backend,
+        tags=tuple(tags or ()),
+        max_time=int(seconds) if seconds else None,
+    )
+
+
+def _prepare(
+    document: Document, file: WorkloadFile, choices: Choices, service: str | None, *, quiet: bool
+) -> tuple[Ready, RuntimeClient]:
+    """Prepare the run while a spinner tells what is being done."""
+    from qrun import config
+    from qrun.cli.console import err
+    from qrun.run.prepare import prepare_run
+    from qrun.runtime.accounts import find_account
+    from qrun.runtime.client import RuntimeClient
+
+    def connect() -> RuntimeClient:
+        return RuntimeClient(find_account(config.service_name(service, file.service)))
+
+    if quiet or not err().is_terminal:
+        return prepare_run(document, file, connect, choices)
+    with err().status("starting") as spinner:
+        return prepare_run(document, file, connect, choices, spinner.update)
+
+
+def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -> None:
+    from qrun.cli.console import say
+    from qrun.cli.signals import finishing
+    from qrun.run.submit import submit_run
+
+    talk: Callable[[str], None] = (lambda _: None) if quiet else say
+    count = f"{len(ready.jobs)} job{'s' if len(ready.jobs) != 1 else ''}"
+    pubs = f"{len(ready.pubs)} PUB{'s' if len(ready.pubs) != 1 else ''}"
+    talk(f"{ready.workload.name}: {pubs} in {count} on {ready.backend.name}, run {ready.run_id}")
+    talk(f"mode {ready.mode.mode}: {ready.mode.reason}")
+    for note in ready.notes:
+        talk(f"note: {note}")
+    with finishing(lambda: say("stopping after the job in hand …")) as stop_asked:
+        submit_run(ready, client, ledger, _Teller(ready.mode.mode, client, talk), stop_asked)
+
+
+class _Teller:
+    """Tells the user how the submission goes."""
+
+    def __init__(self, mode: str, client: RuntimeClient, talk: Callable[[str], None]) -> None:
+        self._mode = mode
+        self._client = client
+        self._talk = talk
+
+    def opened(self, session_id: str) -> None:
+        from qrun.runtime.control import ControlChannel
+        from qrun.units import format_seconds
+
+        # The times are the service's to say (M16); a sentence about them is worth no failure.
+        with ControlChannel(self._client.account.at_instance(self._client.instance)) as channel:
+            session = channel.session(session_id)
+        self._talk(
+            f"{self._mode} {session_id} open: interactive time to live "
+            f"{format_seconds(session.interactive_ttl_seconds)}, maximum {format_seconds(session.max_ttl_seconds)}"
+        )
+
+    def accepted(self, number: int, total: int) -> None:
+        if number == total:
+            self._talk(f"{number} of {total} jobs accepted")
+
+    def closed(self, session_id: str) -> None:
+        self._talk(f"{self._mode} {session_id} takes no more jobs; it ends with its last one")
+
+
+def _warn_of_open_sessions(ledger: Ledger, *, quiet: bool) -> None:
+    """Tell of batches and sessions that a crash left open (M18)."""
+    from qrun.cli.console import say
+
+    for run in ledger.left_open():
+        if not quiet:
+            say(
+                f"warning: run {run.id} ended without closing its {run.mode} {run.session_id}; "
+                f"close it with: qrun close {run.id}",
+                style="yellow",
+            )

@@ -1,0 +1,33 @@
+"""``qrun watch``: follow runs in the terminal."""
+
+from __future__ import annotations
+
+from qrun.cli import options
+
+
+def watch(
+    ids: options.RunIds,
+    json: options.Json = False,
+    timeout: options.Timeout = None,
+    quiet: options.Quiet = False,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Follow runs until their jobs have ended. Ctrl-C detaches; the jobs go on. --json prints a line an event."""
+    from qrun.cli.durations import seconds_of
+    from qrun.cli.follow import exit_by, follow_run
+    from qrun.cli.targets import find_runs
+    from qrun.ledger import Ledger
+    from qrun.runtime.accounts import find_account
+    from qrun.runtime.control import ControlChannel
+
+    seconds = seconds_of("--timeout", timeout)
+    ended = []
+    with Ledger() as ledger:
+        for run in find_runs(ids, ledger):
+            with ControlChannel(find_account(run.service).at_instance(run.instance)) as channel:
+                ended.append(
+                    follow_run(
+                        channel, ledger, run, timeout=seconds, quiet=quiet, live=not no_progress, as_json=json
+                    )
+                )
+    exit_by(*ended)

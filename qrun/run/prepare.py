@@ -1,0 +1,177 @@
+"""From a workload file to jobs that only have to be sent.
+
+All that can be wrong with a workload is found here: nothing is open on the service yet, and nothing paid for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qrun.errors import UsageError
+from qrun.ledger import LedgerPub, job_tag, new_run_id, run_tag
+from qrun.plan.jobs import PlannedJob, pack
+from qrun.plan.mode import ModeChoice, check_plan, choose_mode
+from qrun.plan.options import check_workload_options
+from qrun.runtime.client import PreparedJob, RuntimeClient, option_names
+from qrun.workload.document import Document
+from qrun.workload.isa import IsaPub, compile_pubs
+from qrun.workload.load import ESTIMATOR, SAMPLER, Workload, load_workload
+from qrun.workload.model import LeastBusyBackend, WorkloadFile
+from qrun.workload.validate import did_you_mean
+
+if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the command line says over the file."""
+
+    mode: str | None = None
+    backend: str | None = None
+    tags: tuple[str, ...] = ()
+    max_time: int | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A run that only has to be sent."""
+
+    run_id: str
+    workload: Workload
+    backend: BackendV2 = field(repr=False)
+    mode: ModeChoice
+    max_time: int | None
+    planned: Sequence[PlannedJob]
+    jobs: Sequence[PreparedJob] = field(repr=False)
+    pubs: Sequence[LedgerPub] = field(repr=False)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the client warned about, each once."""
+        return list(dict.fromkeys(note for job in self.jobs for note in job.notes))
+
+
+def prepare_run(
+    document: Document,
+    file: WorkloadFile,
+    connect: Callable[[], RuntimeClient],
+    choices: Choices,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Ready, RuntimeClient]:
+    """Build, compile, pack and encode a workload.
+
+    Args:
+        document: The parsed file.
+        file: The validated file.
+        connect: Connects to the service; called once the file is known to be right.
+        choices: What the command line says over the file.
+        progress: Told what is being done.
+
+    Raises:
+        WorkloadError: The workload is wrong or doesn't fit the backend.
+        LimitError: The plan of the instance refuses the mode.
+        ServiceError: The service can't be reached, or refuses.
+    """
+    progress("reading circuits")
+    workload = load_workload(document, file)
+    names = {kind: option_names(kind, file.defaults.primitives) for kind in (SAMPLER, ESTIMATOR)}
+    planned = pack(workload.pubs, names)
+    check_workload_options(workload, planned, names)
+    mode = choose_mode(choices.mode or file.mode, len(planned))
+    progress("connecting")
+    client = connect()
+    if mode.mode == "session":
+        check_plan(mode.mode, client.plan_name())
+    backend = _backend(workload, client, choices.backend)
+    progress(f"compiling for {backend.name}")
+    isa = compile_pubs(workload, backend)
+    run_id = new_run_id()
+    tags = [*file.tags, *choices.tags]
+    jobs = [_prepare(job, isa, client, backend, run_id, tags, workload) for job in planned]
+    ready = Ready(
+        run_id=run_id,
+        workload=workload,
+        backend=backend,
+        mode=mode,
+        max_time=choices.max_time or file.max_time,
+        planned=planned,
+        jobs=jobs,
+        pubs=_ledger_pubs(planned, workload),
+    )
+    return ready, client
+
+
+def _backend(workload: Workload, client: RuntimeClient, asked: str | None) -> BackendV2:
+    wanted = asked or workload.file.backend
+    if isinstance(wanted, LeastBusyBackend):
+        # A backend too narrow for the workload is of no use, however short its queue.
+        widest = max(pub.circuit.num_qubits for pub in workload.pubs)
+        needed = max(wanted.least_busy.min_num_qubits or 1, widest)
+        found = client.least_busy(min_num_qubits=needed)
+        if found is None:
+            raise workload.document.error(
+                ("backend",),
+                f"No backend of this instance has {needed} qubits and is online.",
+                "Choose another.",
+            )
+        return found
+    backend = client.backend(wanted)
+    if backend is not None:
+        return backend
+    message, hint = f"There is no backend {wanted!r} here.", did_you_mean(wanted, client.backend_names())
+    if asked:
+        raise UsageError(message, hint)
+    raise workload.document.error(("backend",), message, hint)
+
+
+def _prepare(
+    job: PlannedJob,
+    isa: Sequence[IsaPub],
+    client: RuntimeClient,
+    backend: BackendV2,
+    run_id: str,
+    tags: Sequence[str],
+    workload: Workload,
+) -> PreparedJob:
+    try:
+        return client.prepare(
+            job.primitive,
+            [isa[index].as_tuple() for index in job.pubs],
+            backend=backend,
+            options=job.options,
+            tags=[*tags, run_tag(run_id), job_tag(run_id, job.index)],
+            shots=job.shots,
+            precision=job.precision,
+            generation=workload.file.defaults.primitives,
+        )
+    except Exception as error:
+        # The client's preparation runs qiskit passes and its own checks, which raise errors of many kinds;
+        # each of them means that this PUB can't be sent as it is.
+        message = str(getattr(error, "message", "") or error).strip("'\"")
+        pub = workload.pubs[job.pubs[0]]
+        raise workload.document.error(
+            pub.location,
+            f"The {job.primitive} refuses the PUBs of this job: {message}",
+            "Nothing was submitted.",
+        ) from error
+
+
+def _ledger_pubs(planned: Sequence[PlannedJob], workload: Workload) -> list[LedgerPub]:
+    places = {index: (job.index, position) for job in planned for position, index in enumerate(job.pubs)}
+    return [
+        LedgerPub(
+            index=pub.index,
+            name=pub.name,
+            circuit=pub.circuit_name,
+            primitive=pub.primitive,
+            job_index=places[pub.index][0],
+            position=places[pub.index][1],
+            shots=pub.shots,
+            precision=pub.precision,
+            shape=pub.shape,
+        )
+        for pub in workload.pubs
+    ]

@@ -1,0 +1,169 @@
+"""Results: fetched once, kept as the service wrote them, and read back in the file's PUB order."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qrun import config
+from qrun.errors import ServiceError
+from qrun.ledger import Ledger, LedgerJob, LedgerPub, Run
+from qrun.runtime.control import ControlChannel
+from qrun.runtime.records import DONE, JobRecord
+
+_DOCUMENT = "results.json"
+
+
+def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[JobRecord]) -> Run:
+    """Fetch the results that are not here yet of jobs that are done.
+
+    Returns:
+        The run with the files of its results.
+
+    Raises:
+        ServiceError: A result could not be fetched.
+    """
+    have = {job.job_id for job in run.jobs if job.result_file}
+    for job in jobs:
+        if job.state != DONE or job.id in have:
+            continue
+        text = channel.result_text(job.id)
+        if text is None:
+            raise ServiceError(
+                f"Job {job.id} is done but the service has no result of it.", "Try again later."
+            )
+        name = f"{job.id}.{job.program or 'result'}.json"
+        _write(_folder(run) / name, text)
+        ledger.set_result_file(run.id, job.id, name)
+    return ledger.run(run.id)
+
+
+def results_document(run: Run) -> dict[str, Any]:
+    """All that a run has measured so far, as one document.
+
+    The document of a run that has ended is kept, so that it is decoded once.
+
+    Returns:
+        ``{run, name, mode, backend, session_id, pubs: [...]}``, PUBs in the file's order. ``data`` of a PUB is
+        ``{register: {"counts": …}}`` for the Sampler and ``{"evs": …, "stds": …}`` for the Estimator, nested
+        in the PUB's shape; ``None``, with the job's ``state`` and ``error``, where there is no result.
+    """
+    kept = _folder(run) / _DOCUMENT
+    if run.ended and kept.exists():
+        document: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return document
+    document = _decode(run)
+    if run.ended:
+        _write(kept, json.dumps(document, allow_nan=False))
+    return document
+
+
+def _decode(run: Run) -> dict[str, Any]:
+    results: dict[int, Any] = {}
+    pubs = []
+    for pub in run.pubs:
+        job = run.jobs[pub.job_index]
+        if job.result_file and job.index not in results:
+            results[job.index] = _read_result(run, job)
+        pubs.append(_pub_entry(pub, job, results.get(job.index)))
+    return {
+        "run": run.id,
+        "name": run.name,
+        "mode": run.mode,
+        "backend": run.backend,
+        "session_id": run.session_id,
+        "pubs": pubs,
+    }
+
+
+def _read_result(run: Run, job: LedgerJob) -> Any:
+    from qrun.runtime.client import decode_result
+
+    assert job.result_file is not None
+    text = (_folder(run) / job.result_file).read_text(encoding="utf-8")
+    program = job.result_file.rsplit(".", 2)[1]
+    try:
+        return decode_result(program, text)
+    except Exception as error:
+        raise ServiceError(
+            f"The result of job {job.job_id} can't be decoded by the installed client: {error}",
+            f"It is kept as the service wrote it in {_folder(run) / job.result_file}.",
+        ) from error
+
+
+def _pub_entry(pub: LedgerPub, job: LedgerJob, result: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "index": pub.index,
+        "name": pub.name,
+        "circuit": pub.circuit,
+        "primitive": pub.primitive,
+        "job_id": job.job_id,
+        "shape": list(pub.shape),
+    }
+    if pub.primitive == "sampler":
+        entry["shots"] = pub.shots
+    else:
+        entry["precision"] = pub.precision
+    if result is None:
+        entry |= {"data": None, "state": job.state or "NOT SENT", "error": job.reason}
+        return entry
+    data = result[pub.position].data
+    entry["data"] = _sampler_data(data) if pub.primitive == "sampler" else _estimator_data(data)
+    return entry
+
+
+def _sampler_data(data: Any) -> dict[str, Any]:
+    registers: dict[str, Any] = {}
+    for name, values in data.items():
+        if hasattr(values, "get_counts"):
+            registers[name] = {"counts": _counts(values, values.shape)}
+        else:
+            registers[name] = {"real": _plain(values.real), "imag": _plain(values.imag)}
+    return registers
+
+
+def _counts(bits: Any, shape: tuple[int, ...], index: tuple[int, ...] = ()) -> Any:
+    if len(index) == len(shape):
+        counts = bits[index].get_counts() if shape else bits.get_counts()
+        return {key: int(counts[key]) for key in sorted(counts)}
+    return [_counts(bits, shape, (*index, i)) for i in range(shape[len(index)])]
+
+
+def _estimator_data(data: Any) -> dict[str, Any]:
+    return {"evs": _plain(data["evs"]), "stds": _plain(data["stds"])}
+
+
+def _plain(values: Any) -> Any:
+    """Nested lists of numbers; what is not finite becomes ``null``, which JSON has."""
+    import numpy as np
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, list):
+            return [finite(item) for item in value]
+        return value if math.isfinite(value) else None
+
+    return finite(np.asarray(values, dtype=float).tolist())
+
+
+def _folder(run: Run) -> Path:
+    return config.home() / "runs" / run.id
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise ServiceError(f"{path} can't be written: {error.strerror}.", "Check the disk.") from None

@@ -1,0 +1,117 @@
+"""How runs, sessions and jobs stand, as documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qrun.ledger import INCOMPLETE, SUBMITTING, Ledger, Run
+from qrun.run.follow import Progress, look
+from qrun.runtime.control import ControlChannel
+from qrun.runtime.records import CANCELLED, DONE, ERROR, QUEUED, RUNNING, JobRecord, SessionRecord
+
+
+def run_status(channel: ControlChannel, ledger: Ledger, run: Run) -> dict[str, Any]:
+    """A run: its state, its session or batch, its jobs. Those never sent have no ID."""
+    progress = look(channel, ledger, run)
+    run = ledger.run(run.id)
+    session = channel.session(run.session_id) if run.session_id else None
+    return {
+        "id": run.id,
+        "kind": "run",
+        "name": run.name,
+        "mode": run.mode,
+        "backend": run.backend,
+        "service": run.service,
+        "state": overall_state(run),
+        "session": _session(session) if session else None,
+        "jobs": _jobs_of_run(run, progress),
+    }
+
+
+def session_status(channel: ControlChannel, session_id: str) -> dict[str, Any]:
+    """A session or batch and its jobs."""
+    session = channel.session(session_id)
+    return {
+        "id": session_id,
+        "kind": session.mode,
+        "mode": session.mode,
+        "backend": session.backend,
+        "state": session.state,
+        "session": _session(session),
+        "jobs": [_job(record) for record in channel.jobs(session_id=session_id)],
+    }
+
+
+def job_status(channel: ControlChannel, job_id: str) -> dict[str, Any]:
+    """One job."""
+    record = channel.job(job_id)
+    return {
+        "id": job_id,
+        "kind": "job",
+        "mode": channel.session(record.session_id).mode if record.session_id else "job",
+        "backend": record.backend,
+        "state": record.state,
+        "session": None,
+        "jobs": [_job(record)],
+    }
+
+
+def list_row(run: Run) -> dict[str, Any]:
+    """A run as ``qrun list`` shows it, by the last that the ledger knows."""
+    return {
+        "run": run.id,
+        "name": run.name,
+        "mode": run.mode,
+        "backend": run.backend,
+        "service": run.service,
+        "state": overall_state(run),
+        "jobs": len(run.jobs),
+        "jobs_done": sum(job.state == DONE for job in run.jobs),
+        "session_id": run.session_id,
+        "submitted": run.created.isoformat(),
+    }
+
+
+def overall_state(run: Run) -> str:
+    """One word for a run: the state of the job that has furthest to go, or the worst end of any."""
+    states = {job.state for job in run.jobs if job.job_id}
+    for state in (RUNNING, QUEUED):
+        if state in states:
+            return state
+    if run.state in (SUBMITTING, INCOMPLETE):
+        return run.state.upper()
+    return next((state for state in (ERROR, CANCELLED, DONE) if state in states), "UNKNOWN")
+
+
+def _jobs_of_run(run: Run, progress: Progress) -> list[dict[str, Any]]:
+    records = {record.id: record for record in progress.jobs}
+    jobs = []
+    for job in run.jobs:
+        record = records.get(job.job_id or "")
+        jobs.append(
+            _job(record)
+            if record
+            else {"id": job.job_id, "state": job.state, "reason": job.reason, "reason_code": None}
+        )
+    return jobs
+
+
+def _job(record: JobRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "state": record.state,
+        "reason": record.reason,
+        "reason_code": record.reason_code,
+    }
+
+
+def _session(session: SessionRecord) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "mode": session.mode,
+        "state": session.state,
+        "state_reason": session.state_reason,
+        "accepting_jobs": session.accepting_jobs,
+        "interactive_ttl_seconds": session.interactive_ttl_seconds,
+        "max_ttl_seconds": session.max_ttl_seconds,
+    }

@@ -1,0 +1,409 @@
+"""The adapter to ``qiskit-ibm-runtime``: the one module that imports it, and that uses names it keeps private.
+
+Private names in use, each held by a test in ``tests/service/test_client_adapter.py``:
+
+* ``Session._run`` — overridden, so that a primitive prepares its job and the job is sent later. Everything
+  that can be wrong with a workload is then found before a batch or session is open and anything is paid for.
+* ``QiskitRuntimeService._run`` — sends a prepared job in job mode, where there is no session to send it.
+* ``decoders.defaults.DEFAULT_DECODERS`` — decodes a stored result without asking the service again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from qrun.errors import AccountError, LimitError, ServiceError
+from qrun.runtime.accounts import LOCAL, Account
+from qrun.runtime.versions import require_client
+
+if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
+
+SAMPLER = "sampler"
+ESTIMATOR = "estimator"
+
+CLIENT_SIDE = "client-side"
+V2 = "v2"
+
+SESSION_NOT_ALLOWED = 1352
+"""The service's error code for a session on the Open plan."""
+
+
+@dataclass(frozen=True)
+class OptionMistake:
+    """An option that the client's own option model does not take."""
+
+    location: tuple[str | int, ...]
+    """Path of keys below ``options``."""
+    message: str
+    hint: str | None = None
+
+
+@dataclass
+class PreparedJob:
+    """A job as the client would send it, not sent yet."""
+
+    program_id: str
+    arguments: dict[str, Any] = field(repr=False)
+    notes: list[str] = field(default_factory=list)
+    """Warnings of the client, for the user."""
+
+
+class RuntimeClient:
+    """A connected client.
+
+    Args:
+        account: The account to connect with.
+
+    Raises:
+        AccountError: The token or the instance was refused.
+        ServiceError: The client is too old, or the service can't be reached.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.version = require_client()
+        self.account = account
+        os.environ.update(account.environment)
+        if account.is_loopback:
+            _bypass_proxies()
+        logging.getLogger("qiskit_ibm_runtime").setLevel(logging.ERROR)
+        with _client_errors("connect"):
+            self._service = _connect(account)
+
+    @property
+    def instance(self) -> str:
+        """CRN of the instance in use."""
+        return str(self._service.active_instance())
+
+    def plan_name(self) -> str | None:
+        """Name of the instance's plan in lower case, such as ``open``; ``None`` where it isn't told."""
+        with _client_errors("read the plan of the instance"):
+            for instance in self._service.instances():
+                if instance["crn"] == self.instance:
+                    plan = str(instance.get("plan") or "").removesuffix(" plan").strip()
+                    return plan or None
+        return None
+
+    def backend_names(self) -> list[str]:
+        """Names of the backends of the instance."""
+        with _client_errors("list the backends"):
+            return sorted(backend.name for backend in self._service.backends())
+
+    def backend(self, name: str, *, fractional_gates: bool = False) -> BackendV2 | None:
+        """The backend called ``name``, or ``None`` where the instance has none of that name."""
+        from qiskit.providers.exceptions import QiskitBackendNotFoundError
+
+        with _client_errors(f"read the backend {name}"):
+            try:
+                return self._service.backend(name, use_fractional_gates=fractional_gates)
+            except QiskitBackendNotFoundError:
+                return None
+
+    def least_busy(self, *, min_num_qubits: int | None, fractional_gates: bool = False) -> BackendV2 | None:
+        """The backend with the shortest queue that has enough qubits, or ``None``."""
+        from qiskit.providers.exceptions import QiskitBackendNotFoundError
+
+        with _client_errors("find the least busy backend"):
+            try:
+                return self._service.least_busy(
+                    min_num_qubits=min_num_qubits, use_fractional_gates=fractional_gates
+                )
+            except QiskitBackendNotFoundError:
+                return None
+
+    def prepare(
+        self,
+        primitive: str,
+        pubs: Sequence[tuple[Any, ...]],
+        *,
+        backend: BackendV2,
+        options: Mapping[str, Any],
+        tags: Sequence[str],
+        shots: int | None = None,
+        precision: float | None = None,
+        generation: str = CLIENT_SIDE,
+    ) -> PreparedJob:
+        """Everything that the client does for a job, but sending it.
+
+        Args:
+            primitive: ``sampler`` or ``estimator``.
+            pubs: PUBs with ISA circuits.
+            backend: The backend that they are for.
+            options: Options of the primitive.
+            tags: Tags that the job carries.
+            shots: Shots of every PUB (Sampler).
+            precision: Precision of every PUB (Estimator).
+            generation: ``client-side`` or ``v2``; V2 also serves where the client has nothing else.
+
+        Raises:
+            ValueError: The client refuses the PUBs or the options, and says why.
+        """
+        catcher = _catcher(backend)
+        merged = {**options, "environment": {**options.get("environment", {}), "job_tags": list(tags)}}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            primitive_object = _primitive_class(primitive, generation)(mode=catcher, options=merged)
+            if primitive == SAMPLER:
+                primitive_object.run(pubs, shots=shots)
+            else:
+                primitive_object.run(pubs, precision=precision)
+        prepared: PreparedJob = catcher.caught
+        prepared.notes = _notes(caught)
+        return prepared
+
+    def open_mode(self, mode: str, backend: BackendV2, max_time: int | None = None) -> OpenMode:
+        """Open a batch or a session, or nothing at all in job mode.
+
+        Args:
+            mode: ``job``, ``batch`` or ``session``.
+            backend: The backend to open it on.
+            max_time: Longest time it may live, in seconds; the service's own maximum where ``None``.
+
+        Raises:
+            LimitError: The plan of the instance has no sessions.
+        """
+        from qiskit_ibm_runtime import Batch, Session
+
+        if mode == "job":
+            return OpenMode(self._service, backend, None)
+        with _client_errors(f"open a {mode}"):
+            opened = (Batch if mode == "batch" else Session)(backend=backend, max_time=max_time)
+        return OpenMode(self._service, backend, opened)
+
+
+class OpenMode:
+    """Where prepared jobs are sent: a batch, a session, or the backend itself in job mode."""
+
+    def __init__(self, service: Any, backend: BackendV2, session: Any | None) -> None:
+        self._service = service
+        self._backend = backend
+        self._session = session
+
+    @property
+    def session_id(self) -> str | None:
+        """ID of the batch or session; ``None`` in job mode."""
+        return None if self._session is None else self._session.session_id
+
+    def send(self, job: PreparedJob) -> str:
+        """Send a job and return its ID."""
+        arguments = dict(job.arguments)
+        with _client_errors("submit a job"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if self._session is not None:
+                return str(self._session._run(**arguments).job_id())
+            options = {**(arguments.pop("options", None) or {}), "backend": self._backend}
+            options.setdefault("instance", getattr(self._backend, "_instance", None))
+            return str(self._service._run(options=options, **arguments).job_id())
+
+    def close(self) -> None:
+        """Take no more jobs. Those accepted still run (M18)."""
+        if self._session is not None:
+            with _client_errors("close the batch or session"):
+                self._session.close()
+
+
+def check_options(
+    primitive: str, options: Mapping[str, Any], generation: str = CLIENT_SIDE
+) -> list[OptionMistake]:
+    """What the client's own option model does not take, with the nearest right name."""
+    model = _options_class(primitive, generation)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model(**options)
+    except ValidationError as error:
+        return [_option_mistake(model, detail) for detail in error.errors()]
+    except TypeError as error:
+        return [_unexpected_keyword(model, error)]
+    except ValueError as error:
+        return [OptionMistake((), str(error))]
+    return []
+
+
+def option_names(primitive: str, generation: str = CLIENT_SIDE) -> frozenset[str]:
+    """The top-level names of a primitive's options."""
+    return frozenset(_field_names(_options_class(primitive, generation)))
+
+
+def decode_result(program_id: str, text: str) -> Any:
+    """The result object that the client makes of a job's result text.
+
+    Args:
+        program_id: ``sampler``, ``estimator`` or ``executor``.
+        text: The text that the service gave.
+    """
+    from qiskit_ibm_runtime.decoders.defaults import DEFAULT_DECODERS
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return reduce(
+            lambda result, decoder: decoder.decode(result) if decoder.is_applicable(result) else result,
+            DEFAULT_DECODERS[program_id],
+            text,
+        )
+
+
+def _connect(account: Account) -> Any:
+    from qiskit_ibm_runtime import QiskitRuntimeService
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if account.saved_as is not None:
+            return QiskitRuntimeService(name=account.saved_as, instance=account.instance)
+        resolver = (lambda *_: account.api_url) if account.name == LOCAL else None
+        return QiskitRuntimeService(
+            channel="ibm_quantum_platform",
+            token=account.token,
+            url=account.url,
+            instance=account.instance,
+            url_resolver=resolver,
+        )
+
+
+def _bypass_proxies() -> None:
+    """Keep the client from sending calls to this machine through a proxy that the shell names."""
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        if "127.0.0.1" not in hosts:
+            os.environ[name] = ",".join([*hosts, "127.0.0.1", "localhost"])
+
+
+def _catcher(backend: BackendV2) -> Any:
+    from qiskit_ibm_runtime import Session
+
+    class Catcher(Session):  # type: ignore[misc]
+        """A session that keeps the job a primitive hands it."""
+
+        caught: PreparedJob
+
+        def _run(self, program_id: str, **arguments: Any) -> None:
+            self.caught = PreparedJob(program_id, {"program_id": program_id, **arguments})
+
+    return Catcher(backend, create_new=False)
+
+
+def _primitive_class(primitive: str, generation: str) -> Any:
+    if generation == CLIENT_SIDE:
+        try:
+            if primitive == SAMPLER:
+                from qiskit_ibm_runtime.executor_sampler import Sampler
+
+                return Sampler
+            from qiskit_ibm_runtime.executor_estimator import Estimator
+
+            return Estimator  # noqa: TRY300
+        except ImportError:
+            pass
+    import qiskit_ibm_runtime
+
+    return qiskit_ibm_runtime.SamplerV2 if primitive == SAMPLER else qiskit_ibm_runtime.EstimatorV2
+
+
+def _options_class(primitive: str, generation: str) -> Any:
+    if generation == CLIENT_SIDE:
+        try:
+            from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+
+            return SamplerOptions if primitive == SAMPLER else EstimatorOptions
+        except ImportError:
+            pass
+    from qiskit_ibm_runtime import options
+
+    return options.SamplerOptions if primitive == SAMPLER else options.EstimatorOptions
+
+
+def _field_names(model: Any) -> list[str]:
+    fields = getattr(model, "model_fields", None) or getattr(model, "__dataclass_fields__", None) or {}
+    return [name for name in fields if not name.startswith("_")]
+
+
+def _option_mistake(model: Any, detail: Mapping[str, Any]) -> OptionMistake:
+    location = tuple(detail["loc"])
+    if detail["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
+        return OptionMistake(location, f"{_dotted(location)}: {detail['msg']}")
+    known = _names_at(model, location[:-1])
+    return OptionMistake(
+        location, f"there is no option {_dotted(location)!r}", suggest(str(location[-1]), known)
+    )
+
+
+def _unexpected_keyword(model: Any, error: TypeError) -> OptionMistake:
+    found = re.search(r"unexpected keyword argument '([^']+)'", str(error))
+    if not found:
+        return OptionMistake((), str(error))
+    return OptionMistake(
+        (found[1],), f"there is no option {found[1]!r}", suggest(found[1], _field_names(model))
+    )
+
+
+def _names_at(model: Any, location: Sequence[str | int]) -> list[str]:
+    """Names of the options at a path of the option model; none where the path leads out of it."""
+    for key in location:
+        fields = getattr(model, "model_fields", None)
+        if not fields or key not in fields:
+            return []
+        model = fields[key].annotation
+    return _field_names(model)
+
+
+def _dotted(location: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def suggest(word: str, known: Sequence[str]) -> str | None:
+    """``Did you mean …?`` or what there is to choose from."""
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Known: {', '.join(sorted(known))}." if known else None
+
+
+def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    """Warnings meant for the user; deprecations are the developers' business."""
+    skipped = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
+    return list(dict.fromkeys(str(w.message) for w in caught if not issubclass(w.category, skipped)))
+
+
+@contextmanager
+def _client_errors(doing: str) -> Iterator[None]:
+    """Turn the client's exceptions into errors for the user."""
+    import requests
+    from qiskit.exceptions import QiskitError
+
+    try:
+        yield
+    except QiskitError as error:
+        raise _told(doing, str(getattr(error, "message", "") or error), type(error).__name__) from None
+    except (requests.RequestException, OSError) as error:
+        raise ServiceError(f"Could not {doing}: {error}", "Check the network.") from None
+    except ValueError as error:
+        raise ServiceError(f"Could not {doing}: {error}") from None
+
+
+def _told(doing: str, message: str, kind: str) -> ServiceError | LimitError:
+    code = _code(message)
+    # The client wraps the service's message in its own and in that of the HTTP library.
+    message = re.sub(r"^'?\"?(?:.*?Client Error: .*? for url: \S+?\. )", "", message).strip("'\" ")
+    message = re.sub(r",? Error code: \d+\.?$", "", message)
+    text = f"Could not {doing}: {message}"
+    if code == SESSION_NOT_ALLOWED:
+        return LimitError(text, "Use --mode batch or --mode job, or an instance of a paid plan.")
+    if "Unauthorized" in kind or "NotAuthorized" in kind or kind == "InvalidAccountError":
+        return AccountError(text, "Check the token and the instance of the account.", code=code)
+    return ServiceError(text, code=code)
+
+
+def _code(message: str) -> int | None:
+    found = re.search(r"Error code: (\d{4})|\"code\":\s*(\d{4})", message)
+    return int(found[1] or found[2]) if found else None

@@ -1,0 +1,263 @@
+"""The light control channel: states, usage, results and cancellation over plain REST.
+
+``import qiskit_ibm_runtime`` takes one and a half to two and a half seconds and its objects ask once a job;
+this reads the states of a whole run with one request a page, and starts in a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from qrun.errors import AccountError, ServiceError
+from qrun.runtime.accounts import Account
+from qrun.runtime.records import (
+    JobRecord,
+    JobTimes,
+    SessionRecord,
+    job_record,
+    job_times,
+    session_record,
+)
+
+API_VERSION = "2026-04-15"
+"""The version of the REST interface that qrun speaks; the one that client 0.51 sends."""
+PAGE = 200
+"""Most jobs a page that ``GET /jobs`` gives."""
+
+_Params = list[tuple[str, str | int | float | bool | None]]
+
+_RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
+_RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
+_LONGEST_RETRY_AFTER = 60.0
+
+
+class ControlChannel:
+    """A connection to one instance of a service. Use it as a context manager.
+
+    Args:
+        account: The account to use.
+
+    Raises:
+        AccountError: The account does not say which instance, so there is nothing to ask.
+    """
+
+    def __init__(self, account: Account) -> None:
+        if account.api_url is None:
+            raise AccountError(
+                f"The account {account.name!r} does not say which instance to use.",
+                "Save it with instance=<CRN>: QiskitRuntimeService.save_account(..., overwrite=True).",
+            )
+        self.account = account
+        self._bearer: str | None = None
+        self._bearer_expires = 0.0
+        # A proxy that the shell names is not for this machine's own address.
+        self._http = httpx.Client(
+            trust_env=not account.is_loopback,
+            timeout=httpx.Timeout(30.0, connect=10.0),
+            headers={"IBM-API-Version": API_VERSION, "Accept": "application/json"},
+        )
+
+    def __enter__(self) -> ControlChannel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
+
+    def jobs(
+        self, *, tags: Sequence[str] = (), session_id: str | None = None, limit: int | None = None
+    ) -> list[JobRecord]:
+        """Jobs that carry all of ``tags`` or belong to ``session_id``, oldest first.
+
+        Args:
+            tags: Tags that a job must carry, all of them.
+            session_id: ID of a session or batch.
+            limit: Most jobs to return, the newest; all where ``None``.
+        """
+        found = list(self._job_pages(tags, session_id, limit))
+        return [job_record(data) for data in reversed(found)]
+
+    def _job_pages(
+        self, tags: Sequence[str], session_id: str | None, limit: int | None
+    ) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while limit is None or offset < limit:
+            params: _Params = [
+                ("limit", PAGE if limit is None else min(PAGE, limit - offset)),
+                ("offset", offset),
+                ("exclude_params", "true"),
+                *(("tags", tag) for tag in tags),
+            ]
+            if session_id:
+                params.append(("session_id", session_id))
+            page = self._get_json("/jobs", params=params)
+            jobs = page.get("jobs") or []
+            yield from jobs
+            offset += len(jobs)
+            if not jobs or offset >= page.get("count", 0):
+                return
+
+    def job(self, job_id: str) -> JobRecord:
+        """One job.
+
+        Raises:
+            ServiceError: There is none of that ID (status 404), or the service failed.
+        """
+        return job_record(self._get_json(f"/jobs/{job_id}", params=[("exclude_params", "true")]))
+
+    def job_times(self, job_id: str) -> JobTimes:
+        """When a job was created, started and finished, and what it was charged."""
+        return job_times(self._get_json(f"/jobs/{job_id}/metrics"))
+
+    def result_text(self, job_id: str) -> str | None:
+        """The result as the service wrote it; ``None`` where there is none."""
+        response = self._request("GET", f"/jobs/{job_id}/results")
+        return None if response.status_code == 204 else response.text
+
+    def session(self, session_id: str) -> SessionRecord:
+        """One session or batch.
+
+        Raises:
+            ServiceError: There is none of that ID (status 404), or the service failed.
+        """
+        return session_record(self._get_json(f"/sessions/{session_id}"))
+
+    def cancel_job(self, job_id: str) -> bool:
+        """Cancel a job; ``False`` where it had already ended."""
+        try:
+            self._request("POST", f"/jobs/{job_id}/cancel")
+        except ServiceError as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
+
+    def close_session(self, session_id: str) -> None:
+        """Take no more jobs; those queued still run. The session closes when the last one has ended."""
+        self._request("PATCH", f"/sessions/{session_id}", json={"accepting_jobs": False})
+
+    def cancel_session(self, session_id: str) -> None:
+        """Close at once: queued jobs do not run, running ones finish.
+
+        The service calls this operation ``DELETE …/close``; closing in the client's sense is the PATCH above.
+        """
+        self._request("DELETE", f"/sessions/{session_id}/close")
+
+    def _get_json(self, path: str, *, params: _Params | None = None) -> dict[str, Any]:
+        response = self._request("GET", path, params=params)
+        try:
+            data: dict[str, Any] = response.json()
+        except ValueError:
+            raise ServiceError(
+                f"{self._where()} answered {path} with something that is not JSON.",
+                "Check the account's URL, and whether a proxy stands between.",
+            ) from None
+        return data
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: _Params | None = None,
+        json: Any = None,
+    ) -> httpx.Response:
+        """Send a request; repeat it where that is safe. All that is sent here may be sent twice."""
+        for delay in (*_RETRY_DELAYS, None):
+            try:
+                response = self._http.request(
+                    method, f"{self.account.api_url}{path}", params=params, json=json, headers=self._headers()
+                )
+            except httpx.HTTPError as error:
+                if delay is None:
+                    raise ServiceError(
+                        f"{self._where()} can't be reached: {type(error).__name__}: {error}".rstrip(": ")
+                        + ".",
+                        "Check the network; jobs already submitted go on without it.",
+                    ) from None
+                time.sleep(delay)
+                continue
+            if response.status_code in _RETRIED and delay is not None:
+                time.sleep(_retry_after(response) or delay * random.uniform(0.8, 1.2))  # noqa: S311
+                continue
+            if response.is_success:
+                return response
+            raise self._error(response, path)
+        raise AssertionError("the loop returns or raises")
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._access_token()}", "Service-CRN": self.account.instance or ""}
+
+    def _access_token(self) -> str:
+        if self._bearer is None or time.monotonic() > self._bearer_expires:
+            self._bearer, lifetime = self._fetch_access_token()
+            self._bearer_expires = time.monotonic() + 0.8 * lifetime
+        return self._bearer
+
+    def _fetch_access_token(self) -> tuple[str, float]:
+        form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": self.account.token}
+        try:
+            response = self._http.post(f"{self.account.iam_url}/identity/token", data=form)
+        except httpx.HTTPError as error:
+            raise ServiceError(
+                f"The token service {self.account.iam_url} can't be reached: {type(error).__name__}.",
+                "Check the network.",
+            ) from None
+        if not response.is_success:
+            raise AccountError(
+                f"The token of account {self.account.name!r} was refused (HTTP {response.status_code}).",
+                "Save the account again with a valid API key.",
+                status=response.status_code,
+            )
+        data = response.json()
+        return str(data["access_token"]), float(data.get("expires_in", 3600))
+
+    def _where(self) -> str:
+        return (
+            "The local service" if self.account.name == "local" else f"The service of {self.account.name!r}"
+        )
+
+    def _error(self, response: httpx.Response, path: str) -> ServiceError:
+        message, code, solution = _service_message(response)
+        if response.status_code in (401, 403):
+            return AccountError(
+                f"{self._where()} refused the account {self.account.name!r}: {message}",
+                "Check the token and the instance of the account.",
+                status=response.status_code,
+                code=code,
+            )
+        return ServiceError(
+            f"{self._where()} answered {response.status_code} to {path}: {message}",
+            solution,
+            status=response.status_code,
+            code=code,
+        )
+
+
+def _service_message(response: httpx.Response) -> tuple[str, int | None, str | None]:
+    """Message, code and solution of an error body: ``{"errors": [{code, message, solution}]}``."""
+    try:
+        data = response.json()
+        first = (data.get("errors") or [data.get("error") or {}])[0]
+        message, code = str(first.get("message") or response.reason_phrase), first.get("code")
+        return message, int(code) if code is not None else None, first.get("solution") or None
+    except (ValueError, AttributeError, TypeError, IndexError):
+        return response.text[:200] or response.reason_phrase, None, None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    try:
+        return min(float(response.headers["Retry-After"]), _LONGEST_RETRY_AFTER)
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,50 @@
+"""Whether the installed client is new enough."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from qrun.errors import ServiceError
+
+MODE_ARGUMENT = (0, 24)
+"""First client whose primitives take ``mode=`` (M5)."""
+OLDEST_CLIENT = (0, 49)
+"""First client that takes its token from ``IAM_URL``; see the lower bound in ``pyproject.toml``."""
+
+
+def require_client() -> str:
+    """The version of the installed ``qiskit-ibm-runtime``.
+
+    Raises:
+        ServiceError: It is missing or too old.
+    """
+    try:
+        version = metadata.version("qiskit-ibm-runtime")
+    except metadata.PackageNotFoundError:
+        raise ServiceError("qiskit-ibm-runtime is not installed.", _upgrade()) from None
+    found = _numbers(version)
+    if found < MODE_ARGUMENT:
+        raise ServiceError(
+            f"qiskit-ibm-runtime {version} is too old: its primitives do not take the mode argument, which "
+            f"came with {_dotted(MODE_ARGUMENT)}.",
+            _upgrade(),
+        )
+    if found < OLDEST_CLIENT:
+        raise ServiceError(
+            f"qiskit-ibm-runtime {version} is too old: qrun needs {_dotted(OLDEST_CLIENT)} or newer.",
+            _upgrade(),
+        )
+    return version
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    head = version.split("+")[0].split(".")
+    return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in head[:2])
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in version)
+
+
+def _upgrade() -> str:
+    return "Upgrade it: pip install -U 'qiskit-ibm-runtime>=" + _dotted(OLDEST_CLIENT) + "'"

@@ -1,0 +1,147 @@
+"""The ledger: what is written stays, whoever writes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import stat
+
+import pytest
+
+from qrun.errors import ServiceError, UsageError
+from qrun.ledger import INCOMPLETE, SUBMITTED, Ledger, LedgerPub, job_tag, new_run_id
+
+PUB = LedgerPub(0, "counts", "bell", "sampler", 0, 0, 1000, None, ())
+
+
+def _add(ledger: Ledger, name: str = "bell", jobs: int = 1, **more) -> str:
+    run_id = new_run_id()
+    ledger.add_run(
+        **{
+            "run_id": run_id,
+            "name": name,
+            "service": "local",
+            "instance": "crn:…",
+            "backend": "fake_fez",
+            "mode": "batch",
+            "workload_path": "w.yaml",
+            "workload_text": "name: bell",
+            "versions": {"qiskit": "2"},
+            "jobs": ["sampler"] * jobs,
+            "pubs": [PUB],
+            **more,
+        }
+    )
+    return run_id
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as opened:
+        yield opened
+
+
+def test_a_run_is_on_record_before_anything_is_sent(ledger):
+    run = ledger.run(_add(ledger, jobs=2))
+    assert [job.job_id for job in run.jobs] == [None, None]
+    assert [job.tag for job in run.jobs] == [job_tag(run.id, 0), job_tag(run.id, 1)]
+    assert run.pubs == (PUB,)
+    assert not run.ended
+
+
+def test_the_life_of_a_run(ledger):
+    run_id = _add(ledger)
+    ledger.session_opened(run_id, "s1")
+    ledger.job_accepted(run_id, 0, "j1")
+    ledger.session_closed("s1")
+    ledger.set_state(run_id, SUBMITTED)
+    ledger.set_job_states(run_id, {"j1": ("DONE", None)})
+    ledger.set_result_file(run_id, "j1", "j1.executor.json")
+    run = ledger.run(run_id)
+    assert run.session_closed
+    assert run.ended
+    assert run.jobs[0].result_file == "j1.executor.json"
+    assert ledger.run_of_job("j1") == ledger.run_of_session("s1") == run
+
+
+def test_found_by_beginning_and_by_name(ledger):
+    first, second = _add(ledger, "bell"), _add(ledger, "ghz_1")
+    assert [run.id for run in ledger.matching(first[:6])] == [first]
+    assert [run.id for run in ledger.matching("ghz_1")] == [second]
+    assert ledger.matching("ghz%") == []
+    assert [run.id for run in ledger.runs(limit=1)] == [second]
+
+
+def test_an_unknown_run(ledger):
+    with pytest.raises(UsageError):
+        ledger.run("rnone")
+
+
+def test_m18_a_session_that_a_crash_left_open_is_found(ledger):
+    process = multiprocessing.get_context("spawn").Process(target=_crash, args=(ledger.path,))
+    process.start()
+    process.join()
+    [run] = ledger.left_open()
+    assert run.session_id == "s-crashed"
+    ledger.session_closed("s-crashed")
+    assert ledger.left_open() == []
+
+
+def _crash(path):
+    with Ledger(path) as ledger:
+        ledger.session_opened(_add(ledger), "s-crashed")
+        os._exit(9)
+
+
+def test_a_session_of_a_living_process_is_not_left_open(ledger):
+    run_id = _add(ledger)
+    ledger.session_opened(run_id, "s1")
+    assert ledger.left_open() == []
+
+
+def test_a_run_that_stopped_half_way_has_ended_when_its_accepted_jobs_have(ledger):
+    run_id = _add(ledger, jobs=2)
+    ledger.job_accepted(run_id, 0, "j1")
+    ledger.set_state(run_id, INCOMPLETE)
+    assert not ledger.run(run_id).ended
+    ledger.set_job_states(run_id, {"j1": ("DONE", None)})
+    assert ledger.run(run_id).ended
+
+
+def _write_many(path):
+    with Ledger(path) as ledger:
+        for _ in range(20):
+            _add(ledger, "many")
+
+
+def test_several_processes_at_once(tmp_path):
+    path = tmp_path / "new.sqlite"
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_write_many, args=(path,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    with Ledger(path) as ledger:
+        assert len(ledger.runs()) == 60
+
+
+def test_the_file_is_its_owners_alone(ledger):
+    assert stat.S_IMODE(ledger.path.stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_not_a_ledger(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    path.write_text("this is no database, and long enough to be seen as none " * 20)
+    with pytest.raises(ServiceError, match="can't be used"):
+        Ledger(path)
+
+
+def test_a_failed_write_leaves_nothing_half_done(ledger):
+    run_id = _add(ledger)
+    with pytest.raises(ServiceError):
+        _add(ledger, run_id=run_id)
+    with sqlite3.connect(ledger.path) as db:
+        assert db.execute("SELECT count(*) FROM jobs").fetchone()[0] == 1

@@ -1,0 +1,106 @@
+"""PUBs into jobs, and the choice of a mode."""
+
+from __future__ import annotations
+
+import pytest
+
+from qrun.errors import LimitError
+from qrun.plan.jobs import pack
+from qrun.plan.mode import TRADE_OFFS, check_plan, choose_mode
+from qrun.plan.options import check_workload_options
+from qrun.runtime.client import option_names
+from qrun.workload.document import parse_document
+from qrun.workload.load import ESTIMATOR, SAMPLER, load_workload
+from qrun.workload.validate import InvalidWorkload
+
+NAMES = {kind: option_names(kind) for kind in (SAMPLER, ESTIMATOR)}
+
+
+def _load(pubs: str, defaults: str = ""):
+    text = f"""
+name: w
+{defaults}
+circuits:
+  c: {{qasm: "OPENQASM 3.0; include 'stdgates.inc'; qubit q; bit b; h q; b = measure q;"}}
+pubs:
+{pubs}
+"""
+    return load_workload(parse_document(text, "w.yaml"))
+
+
+def test_equal_pubs_share_a_job_and_what_a_job_cannot_mix_does_not():
+    workload = _load(
+        "  - {circuit: c, shots: 10}\n"
+        "  - {circuit: c, observables: Z}\n"
+        "  - {circuit: c, shots: 20}\n"
+        "  - {circuit: c, shots: 10}\n"
+        "  - {circuit: c, observables: X}\n"
+        "  - {circuit: c, observables: X, precision: 0.1}\n"
+        "  - {circuit: c, shots: 10, options: {twirling: {enable_measure: true}}}\n"
+    )
+    jobs = pack(workload.pubs, NAMES)
+    assert [(job.primitive, job.pubs) for job in jobs] == [
+        (SAMPLER, (0, 3)),
+        (ESTIMATOR, (1, 4)),
+        (SAMPLER, (2,)),
+        (ESTIMATOR, (5,)),
+        (SAMPLER, (6,)),
+    ]
+
+
+def test_a_default_option_holds_for_the_primitives_that_know_it():
+    workload = _load(
+        "  - {circuit: c}\n  - {circuit: c, observables: Z}\n",
+        "defaults: {options: {resilience_level: 0, execution: {init_qubits: true}}}",
+    )
+    sampler, estimator = pack(workload.pubs, NAMES)
+    assert sampler.options == {"execution": {"init_qubits": True}}
+    assert estimator.options == {"resilience_level": 0, "execution": {"init_qubits": True}}
+    check_workload_options(workload, [sampler, estimator], NAMES)
+
+
+@pytest.mark.parametrize(
+    ("pub", "defaults", "line", "said", "hinted"),
+    [
+        ("{circuit: c, options: {twirlling: {}}}", "", 7, "'twirlling'", "twirling"),
+        ("{circuit: c, options: {twirling: {enable_gatez: true}}}", "", 7, "enable_gatez", "enable_gates"),
+        ("{circuit: c, options: {twirling: {enable_gates: maybe}}}", "", 7, "enable_gates", ""),
+        ("{circuit: c}", "defaults: {options: {resilience_level: 0}}", 3, "resilience_level", ""),
+        ("{circuit: c, observables: Z}", "defaults: {options: {resilience_level: 7}}", 3, "resilience_level", ""),
+    ],
+)
+def test_wrong_options_are_told_with_their_place(pub, defaults, line, said, hinted):
+    workload = _load(f"  - {pub}\n", defaults)
+    with pytest.raises(InvalidWorkload) as error:
+        check_workload_options(workload, pack(workload.pubs, NAMES), NAMES)
+    [mistake] = error.value.mistakes
+    assert said in mistake.message
+    assert mistake.line == line
+    assert hinted in (mistake.hint or "")
+
+
+def test_v2_options_are_checked_by_the_v2_models():
+    workload = _load("  - {circuit: c, observables: Z}\n", "defaults: {primitives: v2, options: {seed_estimator: 3}}")
+    names = {kind: option_names(kind, "v2") for kind in (SAMPLER, ESTIMATOR)}
+    check_workload_options(workload, pack(workload.pubs, names), names)
+    with pytest.raises(InvalidWorkload):
+        check_workload_options(workload, pack(workload.pubs, NAMES), NAMES)
+
+
+def test_m4_a_mode_comes_with_its_trade_off():
+    assert choose_mode("auto", 1).mode == "job"
+    assert choose_mode("auto", 2).mode == "batch"
+    for mode, trade_off in TRADE_OFFS.items():
+        assert choose_mode(mode, 1).reason == trade_off
+    assert TRADE_OFFS["job"] in choose_mode("auto", 1).reason
+    assert TRADE_OFFS["batch"] in choose_mode("auto", 2).reason
+
+
+def test_m14_no_session_on_the_open_plan():
+    with pytest.raises(LimitError) as error:
+        check_plan("session", "open")
+    assert "batch" in error.value.hint
+    assert "job" in error.value.hint
+    check_plan("batch", "open")
+    check_plan("session", "premium")
+    check_plan("session", None)
