@@ -1,0 +1,148 @@
+"""A circuit with all sets of parameter values bound at once: angles as arrays over the sets.
+
+Binding circuit by circuit costs a copy of the circuit for each of what may be thousands of sets. Here
+each gate keeps its place once and has, for each angle, one number or one array.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.circuit import ControlFlowOp, Delay, Parameter, ParameterExpression
+
+from qrun.local.simulation.outcome import ProgramError
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import Instruction
+
+FloatArray = npt.NDArray[np.float64]
+
+CLIFFORD_TOLERANCE = 1e-6
+"""Angles this close (rad) to a multiple of π/2 are taken as one, so that Clifford circuits stay Clifford.
+
+Samplomatic gives the angles of twirled circuits in single precision, so off by up to 1e-7. An angle that
+is 1e-6 off changes a probability by 1e-6 at the very worst, far below what any number of shots shows.
+"""
+
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "ps": 1e-12}
+
+
+@dataclass(frozen=True)
+class BoundOperation:
+    """One instruction of a circuit, with the angles of all sets of parameter values.
+
+    Args:
+        operation: qiskit's instruction, unbound.
+        name: Its name.
+        qubits: Indices of its qubits in the circuit.
+        clbits: Indices of its classical bits.
+        angles: Its parameters; a number where all sets agree, else one number a set, shape ``(sets,)``.
+        seconds: Duration, for a delay.
+    """
+
+    operation: Instruction
+    name: str
+    qubits: tuple[int, ...]
+    clbits: tuple[int, ...]
+    angles: tuple[float | FloatArray, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether it depends on, or computes with, classical values."""
+        return isinstance(self.operation, ControlFlowOp) or self.name == "store"
+
+    @property
+    def varies(self) -> bool:
+        """Whether any angle differs between sets."""
+        return any(isinstance(angle, np.ndarray) for angle in self.angles)
+
+
+def bind(circuit: QuantumCircuit, values: FloatArray, dt: float | None) -> list[BoundOperation]:
+    """All instructions of ``circuit`` but barriers, bound to all sets of values.
+
+    Args:
+        circuit: The circuit.
+        values: Parameter values, shape ``(sets, circuit.num_parameters)``, in the circuit's order.
+        dt: The device's time step in seconds, for delays counted in it.
+
+    Raises:
+        ProgramError: A delay has a length that isn't known before the run, or is in steps of an unknown size.
+    """
+    columns = {parameter: values[:, index] for index, parameter in enumerate(circuit.parameters)}
+    qubit_index = {bit: index for index, bit in enumerate(circuit.qubits)}
+    clbit_index = {bit: index for index, bit in enumerate(circuit.clbits)}
+    known: dict[Any, float | FloatArray] = {}
+    bound = []
+    for instruction in circuit.data:
+        operation = instruction.operation
+        if operation.name == "barrier":
+            continue
+        is_delay = isinstance(operation, Delay)
+        without_angles = is_delay or isinstance(operation, ControlFlowOp) or operation.name == "store"
+        bound.append(
+            BoundOperation(
+                operation=operation,
+                name=operation.name,
+                qubits=tuple(qubit_index[bit] for bit in instruction.qubits),
+                clbits=tuple(clbit_index[bit] for bit in instruction.clbits),
+                angles=()
+                if without_angles
+                else tuple(_angle(value, columns, known) for value in operation.params),
+                seconds=delay_seconds(operation, dt) if is_delay else 0.0,
+            )
+        )
+    return bound
+
+
+def round_to_clifford(angles: FloatArray) -> FloatArray:
+    """Angles with those next to a multiple of π/2 put exactly on it; all others as they are."""
+    nearest = np.round(angles / (np.pi / 2)) * (np.pi / 2)
+    rounded: FloatArray = np.where(np.abs(angles - nearest) < CLIFFORD_TOLERANCE, nearest, angles)
+    return rounded
+
+
+def delay_seconds(delay: Delay, dt: float | None) -> float:
+    """How long a delay is, in seconds.
+
+    Raises:
+        ProgramError: Its length isn't known before the run, or is in steps of an unknown size.
+    """
+    duration, unit = delay.duration, delay.unit
+    if unit == "expr" or (isinstance(duration, ParameterExpression) and duration.parameters):
+        raise ProgramError(
+            "A delay whose length is a parameter, an expression or a stretch is not simulated; "
+            "give it a fixed length."
+        )
+    if unit == "dt":
+        if dt is None:
+            raise ProgramError("A delay is in units of dt, but the device has no dt; use 's', 'us' or 'ns'.")
+        return float(duration) * dt
+    return float(duration) * _SECONDS[unit]
+
+
+def _angle(
+    value: Any, columns: dict[Parameter, FloatArray], known: dict[Any, float | FloatArray]
+) -> float | FloatArray:
+    if not isinstance(value, ParameterExpression):
+        return float(round_to_clifford(np.asarray(value, dtype=float)))
+    if value not in known:
+        angles = round_to_clifford(_evaluate(value, columns))
+        same = len(angles) > 0 and bool(np.all(angles == angles[0]))
+        known[value] = float(angles[0]) if same else angles
+    return known[value]
+
+
+def _evaluate(expression: ParameterExpression, columns: dict[Parameter, FloatArray]) -> FloatArray:
+    if isinstance(expression, Parameter):
+        return columns[expression]
+    parameters = list(expression.parameters)
+    if not parameters:
+        return np.array([expression.numeric()], dtype=float)
+    rows = zip(*(columns[parameter].tolist() for parameter in parameters), strict=True)
+    evaluated = [float(expression.bind(dict(zip(parameters, row, strict=True))).numeric()) for row in rows]
+    return np.array(evaluated)

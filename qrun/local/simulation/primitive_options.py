@@ -1,0 +1,110 @@
+"""Options of the server-side primitives, as the client-side primitives' own option models.
+
+The server-side primitives omit what the user has not set, so the service supplies the defaults; the
+client-side models have the same ones, but for those written down here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from qrun.local.simulation.client_formats import EstimatorOptions, SamplerOptions
+from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+READOUT_RANDOMIZATIONS = 32
+"""Default of ``resilience.measure_noise_learning.num_randomizations`` (facts H3)."""
+
+_SEEDS = ("seed_simulator", "seed_estimator")
+
+
+@dataclass(frozen=True)
+class PrimitiveOptions:
+    """Options of a server-side primitive.
+
+    Args:
+        model: The client-side primitive's options.
+        seed: A seed that the job asks for.
+        ignored: Names of options that change nothing here, dotted.
+    """
+
+    model: Any
+    seed: int | None
+    ignored: tuple[str, ...]
+
+
+def read_options(program_id: str, params: Mapping[str, Any]) -> PrimitiveOptions:
+    """Read the options of a ``sampler`` or ``estimator`` job.
+
+    Args:
+        program_id: ``"sampler"`` or ``"estimator"``.
+        params: The job's decoded params.
+
+    Raises:
+        ProgramError: An option has a value that it cannot have.
+    """
+    given = dict(params.get("options") or {})
+    kind = SamplerOptions if program_id == "sampler" else EstimatorOptions
+    seed = _seed(given)
+    if program_id == "estimator" and params.get("resilience_level") is not None:
+        given["resilience_level"] = params["resilience_level"]
+    ignored = tuple(_unknown(given, kind, ""))
+    try:
+        model = kind.model_validate(_known(given, kind))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        message = f"Options of the {program_id} are not valid: {problems}."
+        raise ProgramError(message, CODE_UNREADABLE) from error
+    if program_id == "estimator":
+        learning = model.resilience.measure_noise_learning
+        if "num_randomizations" not in learning.model_fields_set:
+            learning.num_randomizations = READOUT_RANDOMIZATIONS
+    return PrimitiveOptions(model, seed, ignored)
+
+
+def _seed(given: dict[str, Any]) -> int | None:
+    """Take the seed out of the options; the estimator has one of its own."""
+    simulator = dict(given.get("simulator") or {})
+    found = [given.pop("seed_estimator", None), simulator.pop("seed_simulator", None)]
+    if "simulator" in given:
+        given["simulator"] = simulator
+    seeds = [int(seed) for seed in found if seed is not None]
+    return seeds[-1] if seeds else None
+
+
+def _known(given: Mapping[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    for name, value in given.items():
+        if _is_ignored(name, value, kind):
+            continue
+        inner = _inner_model(kind, name)
+        known[name] = _known(value, inner) if inner and isinstance(value, dict) else value
+    return known
+
+
+def _unknown(given: Mapping[str, Any], kind: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, value in given.items():
+        inner = _inner_model(kind, name)
+        if _is_ignored(name, value, kind):
+            # An empty group of options or a None is what "nothing asked for" looks like.
+            if value not in (None, {}):
+                yield f"{prefix}{name}"
+        elif inner and isinstance(value, dict):
+            yield from _unknown(value, inner, f"{prefix}{name}.")
+
+
+def _is_ignored(name: str, value: Any, kind: type[BaseModel]) -> bool:
+    # Experimental options are for a service that knows them; this one knows none.
+    # A layer noise model of the server-side primitives is in a class of theirs.
+    return name not in kind.model_fields or name in ("experimental", "layer_noise_model", "environment")
+
+
+def _inner_model(kind: type[BaseModel], name: str) -> type[BaseModel] | None:
+    field = kind.model_fields.get(name)
+    annotation = field.annotation if field else None
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
