@@ -170,13 +170,23 @@ class Ledger:
         """Write down a run and the intent of each of its jobs, before anything is sent.
 
         Args:
+            run_id: A new run ID.
+            name: Name of the workload.
+            service: Name of the account.
+            instance: CRN of the instance.
+            backend: Name of the backend.
+            mode: ``job``, ``batch`` or ``session``.
+            workload_path: The file as the user named it.
+            workload_text: What it said.
+            versions: Version by package, of what may matter to the results.
             jobs: The primitive of each job, in order.
             pubs: The PUBs, in the file's order.
         """
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO runs (id, name, created, service, instance, backend, mode, state, workload_path, "
-                "workload_text, versions, process) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO runs (id, name, created, service, instance, backend, mode, state, "
+                "workload_path, workload_text, versions, process) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     run_id,
                     name,
@@ -197,8 +207,8 @@ class Ledger:
                 [(run_id, i, job_tag(run_id, i), primitive) for i, primitive in enumerate(jobs)],
             )
             db.executemany(
-                "INSERT INTO pubs (run_id, idx, name, circuit, primitive, job_idx, position, shots, precision, "
-                "shape) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO pubs (run_id, idx, name, circuit, primitive, job_idx, position, shots, "
+                "precision, shape) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         run_id,
@@ -243,6 +253,7 @@ class Ledger:
         """Note what the service says of the jobs.
 
         Args:
+            run_id: The run.
             states: State and reason by job ID.
         """
         with self._transaction() as db:
@@ -377,18 +388,43 @@ def _unusable(path: Path, error: Exception) -> ServiceError:
 def _first_schema(db: sqlite3.Connection) -> None:
     for statement in (
         """CREATE TABLE runs (
-            id TEXT PRIMARY KEY, name TEXT NOT NULL, created TEXT NOT NULL, service TEXT NOT NULL, instance TEXT,
-            backend TEXT NOT NULL, mode TEXT NOT NULL, state TEXT NOT NULL, session_id TEXT, session_closed TEXT,
-            workload_path TEXT NOT NULL, workload_text TEXT NOT NULL, versions TEXT NOT NULL,
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            created TEXT NOT NULL,
+            service TEXT NOT NULL,
+            instance TEXT,
+            backend TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            state TEXT NOT NULL,
+            session_id TEXT,
+            session_closed TEXT,
+            workload_path TEXT NOT NULL,
+            workload_text TEXT NOT NULL,
+            versions TEXT NOT NULL,
             process INTEGER NOT NULL)""",
         """CREATE TABLE jobs (
-            run_id TEXT NOT NULL REFERENCES runs(id), idx INTEGER NOT NULL, tag TEXT NOT NULL UNIQUE,
-            primitive TEXT NOT NULL, job_id TEXT, accepted TEXT, state TEXT, reason TEXT, result_file TEXT,
+            run_id TEXT NOT NULL REFERENCES runs(id),
+            idx INTEGER NOT NULL,
+            tag TEXT NOT NULL UNIQUE,
+            primitive TEXT NOT NULL,
+            job_id TEXT,
+            accepted TEXT,
+            state TEXT,
+            reason TEXT,
+            result_file TEXT,
             PRIMARY KEY (run_id, idx))""",
         """CREATE TABLE pubs (
-            run_id TEXT NOT NULL REFERENCES runs(id), idx INTEGER NOT NULL, name TEXT NOT NULL,
-            circuit TEXT NOT NULL, primitive TEXT NOT NULL, job_idx INTEGER NOT NULL, position INTEGER NOT NULL,
-            shots INTEGER, precision REAL, shape TEXT NOT NULL, PRIMARY KEY (run_id, idx))""",
+            run_id TEXT NOT NULL REFERENCES runs(id),
+            idx INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            circuit TEXT NOT NULL,
+            primitive TEXT NOT NULL,
+            job_idx INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            shots INTEGER,
+            precision REAL,
+            shape TEXT NOT NULL,
+            PRIMARY KEY (run_id, idx))""",
         "CREATE INDEX runs_session ON runs(session_id)",
         "CREATE INDEX jobs_job ON jobs(job_id)",
     ):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.command import QRUN, ROOT, Qrun
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -28,3 +30,33 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory):
 def root() -> Path:
     """The repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def service_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a shell whose local service is running."""
+    home = tmp_path_factory.mktemp("service")
+    env = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("QRUN_", "QISKIT_IBM"))},
+        "QRUN_HOME": str(home / "qrun"),
+        "HOME": str(home),
+        "COLUMNS": "120",
+        "NO_COLOR": "1",
+    }
+    subprocess.run([str(QRUN), "local", "start"], env=env, check=True, capture_output=True)
+    yield env
+    subprocess.run([str(QRUN), "local", "stop"], env=env, check=True, capture_output=True)
+
+
+@pytest.fixture
+def qrun(service_env: dict[str, str], root: Path) -> Qrun:
+    """The command in the repository's folder."""
+    return Qrun(service_env, root)
+
+
+@pytest.fixture
+def fresh(service_env: dict[str, str], tmp_path: Path) -> Iterator[Qrun]:
+    """The command in an empty folder, with an empty home and a local service that it may start."""
+    command = Qrun({**service_env, "QRUN_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}, tmp_path)
+    yield command
+    command("local", "stop")

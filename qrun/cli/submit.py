@@ -151,7 +151,8 @@ class _Teller:
             session = channel.session(session_id)
         self._talk(
             f"{self._mode} {session_id} open: interactive time to live "
-            f"{format_seconds(session.interactive_ttl_seconds)}, maximum {format_seconds(session.max_ttl_seconds)}"
+            f"{format_seconds(session.interactive_ttl_seconds)}, "
+            f"maximum {format_seconds(session.max_ttl_seconds)}"
         )
 
     def accepted(self, number: int, total: int) -> None:

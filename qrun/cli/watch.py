@@ -12,7 +12,7 @@ def watch(
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
-    """Follow runs until their jobs have ended. Ctrl-C detaches; the jobs go on. --json prints a line an event."""
+    """Follow runs until their jobs have ended; Ctrl-C detaches. --json prints a line an event."""
     from qrun.cli.durations import seconds_of
     from qrun.cli.follow import exit_by, follow_run
     from qrun.cli.targets import find_runs

@@ -26,9 +26,9 @@ class PlannedJob:
 def pack(pubs: Iterable[Pub], option_names: Mapping[str, Collection[str]]) -> list[PlannedJob]:
     """Put PUBs together that one job can hold.
 
-    A job has one primitive, one set of options, and one number of shots or one precision: the client refuses a
-    mixture (facts, H4). PUBs that agree in all of these share a job, because each job costs a fixed overhead
-    (M19).
+    A job has one primitive, one set of options, and one number of shots or one precision: the client
+    refuses a mixture (facts, H4). PUBs that agree in all of these share a job, because each job costs a
+    fixed overhead (M19).
 
     Args:
         pubs: The PUBs, in the file's order.

@@ -49,9 +49,9 @@ def results_document(run: Run) -> dict[str, Any]:
     The document of a run that has ended is kept, so that it is decoded once.
 
     Returns:
-        ``{run, name, mode, backend, session_id, pubs: [...]}``, PUBs in the file's order. ``data`` of a PUB is
-        ``{register: {"counts": …}}`` for the Sampler and ``{"evs": …, "stds": …}`` for the Estimator, nested
-        in the PUB's shape; ``None``, with the job's ``state`` and ``error``, where there is no result.
+        ``{run, name, mode, backend, session_id, pubs: [...]}``, PUBs in the file's order. ``data`` of a PUB
+        is ``{register: {"counts": …}}`` for the Sampler and ``{"evs": …, "stds": …}`` for the Estimator,
+        nested in the PUB's shape; ``None``, with the job's ``state`` and ``error``, where there is none.
     """
     kept = _folder(run) / _DOCUMENT
     if run.ended and kept.exists():
@@ -91,7 +91,8 @@ def _read_result(run: Run, job: LedgerJob) -> Any:
         return decode_result(program, text)
     except Exception as error:
         raise ServiceError(
-            f"The result of job {job.job_id} can't be decoded by the installed client: {error}",
+            f"The result of job {job.job_id} can't be decoded by the installed client: "
+            f"{type(error).__name__}: {error}",
             f"It is kept as the service wrote it in {_folder(run) / job.result_file}.",
         ) from error
 

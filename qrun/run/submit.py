@@ -1,4 +1,4 @@
-"""Sending a run: intents into the ledger, a batch or session open, jobs sent, and closed whatever happens (M18)."""
+"""Sending a run: intents noted, a batch or session open, jobs sent, and it closed whatever happens (M18)."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def submit_run(
         client: The connection.
         ledger: Where intents and IDs are written.
         listener: Told of progress.
-        stop_asked: Asked between jobs; after ``True`` the job in hand is finished, the batch or session closed,
-            and no further job sent.
+        stop_asked: Asked between jobs; after ``True`` no further job is sent and the batch or session is
+            closed.
 
     Raises:
         Interrupted: ``stop_asked`` said so.
@@ -81,7 +81,7 @@ def _send_all(
         if stop_asked():
             raise Interrupted(
                 f"Stopped after {index} of {total} jobs of run {ready.run_id}.",
-                f"The {ready.mode.mode} is closed; jobs already sent go on. To stop them: qrun cancel {ready.run_id}"
+                f"Jobs already sent go on. To stop them: qrun cancel {ready.run_id}"
                 if index
                 else "No job was sent.",
             )
@@ -98,7 +98,8 @@ def _interrupted_by(error: QrunError, ready: Ready, index: int) -> QrunError:
     if index == 0:
         return error
     told = ServiceError(
-        f"{error.message} {index} of {len(ready.jobs)} jobs of run {ready.run_id} had been accepted and go on.",
+        f"{error.message} {index} of {len(ready.jobs)} jobs of run {ready.run_id} had been accepted; "
+        "they go on.",
         f"See them with: qrun status {ready.run_id}   Stop them with: qrun cancel {ready.run_id}",
     )
     told.exit_code = error.exit_code

@@ -92,10 +92,14 @@ def local_account(service: dict[str, Any]) -> Account:
         name=LOCAL,
         url=base,
         api_url=f"{base}/api/v1",
-        iam_url=base,
+        iam_url=f"{base}/iam",
         token=str(service["token"]),
         instance=str(service["instance"]),
-        environment={"IAM_URL": base, "GLOBAL_SEARCH_URL": base, "GLOBAL_CATALOG_URL": f"{base}/catalog"},
+        environment={
+            "IAM_URL": f"{base}/iam",
+            "GLOBAL_SEARCH_URL": f"{base}/search",
+            "GLOBAL_CATALOG_URL": f"{base}/catalog",
+        },
         first_poll_seconds=0.1,
     )
 
@@ -134,8 +138,8 @@ def _from_file(name: str | None) -> Account:
         known = ", ".join(sorted(usable)) or "none"
         raise AccountError(
             f"There is no saved account {name!r}." if name else "There is no default IBM Quantum account.",
-            "Save one with QiskitRuntimeService.save_account(token=…, instance=…, name=…), set QISKIT_IBM_TOKEN, "
-            f"or use --service local. Saved accounts: {known}.",
+            "Save one with QiskitRuntimeService.save_account(token=…, instance=…, name=…), set "
+            f"QISKIT_IBM_TOKEN, or use --service local. Saved accounts: {known}.",
         )
     entry = usable[key]
     return _account(

@@ -1,4 +1,4 @@
-"""The adapter to ``qiskit-ibm-runtime``: the one module that imports it, and that uses names it keeps private.
+"""The adapter to ``qiskit-ibm-runtime``: the one module above the local service that imports it.
 
 Private names in use, each held by a test in ``tests/service/test_client_adapter.py``:
 
@@ -302,7 +302,7 @@ def _primitive_class(primitive: str, generation: str) -> Any:
                 return Sampler
             from qiskit_ibm_runtime.executor_estimator import Estimator
 
-            return Estimator  # noqa: TRY300
+            return Estimator
         except ImportError:
             pass
     import qiskit_ibm_runtime

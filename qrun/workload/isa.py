@@ -45,8 +45,8 @@ def compile_pubs(workload: Workload, backend: BackendV2) -> list[IsaPub]:
             mistakes.append(
                 workload.document.error(
                     (*pub.location, "circuit"),
-                    f"The circuit {pub.circuit_name!r} has {pub.circuit.num_qubits} qubits; {backend.name} has "
-                    f"{backend.num_qubits}.",
+                    f"The circuit {pub.circuit_name!r} has {pub.circuit.num_qubits} qubits; "
+                    f"{backend.name} has {backend.num_qubits}.",
                     "Choose a wider backend: backend: {least_busy: {min_num_qubits: "
                     f"{pub.circuit.num_qubits}" + "}}",
                 )

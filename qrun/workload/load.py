@@ -128,12 +128,8 @@ def _pub(
         observables = build_observables(
             spec.observables, file.observables, circuit.num_qubits, document, (*location, "observables")
         )
-    elif not _measures(circuit):
-        raise document.error(
-            (*location, "circuit"),
-            f"The circuit {circuit_name!r} measures nothing, so there is nothing to sample.",
-            "Measure qubits in the circuit, or give the PUB observables to estimate.",
-        )
+    else:
+        _check_measures(circuit, circuit_name, document, (*location, "circuit"))
     options = _merge(file.defaults.options, spec.options)
     pub = Pub(
         index=index,
@@ -219,13 +215,21 @@ def _refuse_equal_names(pubs: list[Pub], document: Document) -> None:
         seen.add(pub.name)
 
 
-def _measures(circuit: QuantumCircuit) -> bool:
-    if circuit.num_clbits == 0:
-        return False
-    return any(
-        instruction.operation.name == "measure" or getattr(instruction.operation, "blocks", None)
-        for instruction in circuit.data
-    ) or any(instruction.clbits for instruction in circuit.data)
+def _check_measures(circuit: QuantumCircuit, name: str, document: Document, location: Location) -> None:
+    """A Sampler returns what the circuit writes to its classical registers, so there must be something."""
+    written = [bit for instruction in circuit.data for bit in instruction.clbits]
+    if not written:
+        raise document.error(
+            location,
+            f"The circuit {name!r} measures nothing, so there is nothing to sample.",
+            "Measure qubits in the circuit, or give the PUB observables to estimate.",
+        )
+    if not any(circuit.find_bit(bit).registers for bit in written):
+        raise document.error(
+            location,
+            f"The circuit {name!r} measures into bits of no register, and a Sampler returns registers.",
+            "Declare them as a register: bit[1] b; instead of bit b;",
+        )
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

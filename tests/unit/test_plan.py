@@ -21,7 +21,7 @@ def _load(pubs: str, defaults: str = ""):
 name: w
 {defaults}
 circuits:
-  c: {{qasm: "OPENQASM 3.0; include 'stdgates.inc'; qubit q; bit b; h q; b = measure q;"}}
+  c: {{qasm: "OPENQASM 3.0; include 'stdgates.inc'; qubit q; bit[1] b; h q; b[0] = measure q;"}}
 pubs:
 {pubs}
 """
@@ -66,7 +66,13 @@ def test_a_default_option_holds_for_the_primitives_that_know_it():
         ("{circuit: c, options: {twirling: {enable_gatez: true}}}", "", 7, "enable_gatez", "enable_gates"),
         ("{circuit: c, options: {twirling: {enable_gates: maybe}}}", "", 7, "enable_gates", ""),
         ("{circuit: c}", "defaults: {options: {resilience_level: 0}}", 3, "resilience_level", ""),
-        ("{circuit: c, observables: Z}", "defaults: {options: {resilience_level: 7}}", 3, "resilience_level", ""),
+        (
+            "{circuit: c, observables: Z}",
+            "defaults: {options: {resilience_level: 7}}",
+            3,
+            "resilience_level",
+            "",
+        ),
     ],
 )
 def test_wrong_options_are_told_with_their_place(pub, defaults, line, said, hinted):
@@ -80,7 +86,9 @@ def test_wrong_options_are_told_with_their_place(pub, defaults, line, said, hint
 
 
 def test_v2_options_are_checked_by_the_v2_models():
-    workload = _load("  - {circuit: c, observables: Z}\n", "defaults: {primitives: v2, options: {seed_estimator: 3}}")
+    workload = _load(
+        "  - {circuit: c, observables: Z}\n", "defaults: {primitives: v2, options: {seed_estimator: 3}}"
+    )
     names = {kind: option_names(kind, "v2") for kind in (SAMPLER, ESTIMATOR)}
     check_workload_options(workload, pack(workload.pubs, names), names)
     with pytest.raises(InvalidWorkload):

@@ -91,10 +91,10 @@ def test_files_of_both_kinds_and_their_names(tmp_path):
     path.write_text(text)
     workload = load_workload(read_document(path))
     assert [pub.circuit.num_qubits for pub in workload.pubs] == [2, 2]
-    with pytest.raises(WorkloadError) as error:
-        path.write_text(with_pubs("{circuit: {file: b.qsam}}"))
+    path.write_text(with_pubs("{circuit: {file: c.qasm}}"))
+    with pytest.raises(WorkloadError, match=r"no file c\.qasm") as error:
         load_workload(read_document(path))
-    assert "neither" in str(error.value) or "no file" in str(error.value)
+    assert error.value.mistakes[0].hint == "Did you mean 'b.qasm'?"
 
 
 def test_a_file_outside_the_folder_is_refused(tmp_path):
@@ -200,6 +200,13 @@ MISTAKES = [
     ),
     ("energy: {ZZ: -1.0, XI: 0.5}", "energy: {ZZ: -1.0, XIX: 0.5}\nx: 1", 10, "no key 'x'", ""),
     ("shots: 1000", "shots: 1000, options: [1]", 11, "dict", ""),
+    (
+        "bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;",
+        "bit c; c = measure q[0];",
+        11,
+        "bits of no register",
+        "register",
+    ),
     ('{qasm: "', '{qsam: "', 5, "a circuit is one of", ""),
     ("OPENQASM 3.0;", "", 5, "does not begin with its version", "OPENQASM"),
     ("OPENQASM 3.0;", "OPENQASM 4.0;", 5, "no OpenQASM 4", "3.0"),

@@ -1,0 +1,111 @@
+"""M18: the batch or session is closed whatever happens; and what a crash leaves open is found again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.command import many_jobs, slow_jobs
+
+JOBS = 60
+
+
+def _stderr_until(process: subprocess.Popen[str], word: str) -> str:
+    said = ""
+    assert process.stderr is not None
+    for line in process.stderr:
+        said += line
+        if word in line:
+            return said
+    raise AssertionError(f"ended without saying {word!r}: {said}")
+
+
+def _newest(qrun):
+    run = qrun.json("list", "--json", "-n", "1")[0]
+    return qrun.json("status", run["run"], "--json", code=None)
+
+
+@pytest.mark.parametrize("mode", ["batch", "session"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_m18_a_signal_during_submission_finishes_the_job_in_hand_and_closes(qrun, tmp_path, mode, number):
+    process = qrun.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", mode)
+    _stderr_until(process, "open:")
+    time.sleep(0.1)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "takes no more jobs" in err
+    run = _newest(qrun)
+    assert run["state"] in ("INCOMPLETE", "RUNNING", "QUEUED")
+    accepted = [job for job in run["jobs"] if job["id"]]
+    assert 0 < len(accepted) < JOBS, "stopped in the middle"
+    assert not run["session"]["accepting_jobs"]
+    # What had been accepted runs on and can be waited for; the run as a whole did not complete.
+    qrun("wait", run["id"], code=1)
+    assert qrun.json("status", run["id"], "--json")["session"]["state"] == "closed"
+
+
+def test_a_signal_before_anything_is_sent_sends_nothing(qrun, tmp_path):
+    before = qrun.json("list", "--json", "-n", "1000")
+    process = qrun.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", "batch")
+    time.sleep(0.6)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "nothing was submitted" in err or "before anything was submitted" in err
+    assert qrun.json("list", "--json", "-n", "1000") == before
+
+
+def test_m18_what_a_kill_leaves_open_is_found_and_closed(qrun, tmp_path):
+    process = qrun.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", "session")
+    _stderr_until(process, "open:")
+    process.kill()
+    process.communicate()
+    listed = qrun("list")
+    run = _newest(qrun)
+    assert f"run {run['id']} left its session open" in listed.stderr
+    warned = qrun("submit", "workloads/bell.yaml", "--mode", "job").stderr
+    assert f"close it with: qrun close {run['id']}" in warned
+    qrun("close", run["id"])
+    assert "left its session open" not in qrun("list").stderr
+    assert not qrun.json("status", run["id"], "--json")["session"]["accepting_jobs"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_waiting_detaches_and_the_jobs_go_on(qrun, tmp_path, number):
+    run_id = qrun("submit", str(slow_jobs(tmp_path / "w.yaml", 4)), "--mode", "batch").stdout.strip()
+    process = qrun.start("wait", run_id)
+    _stderr_until(process, run_id)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert f"qrun cancel {run_id}" in err
+    qrun("wait", run_id)
+
+
+def test_a_refused_job_closes_the_session_and_tells_what_was_accepted(qrun, tmp_path, service_env):
+    """The service is killed in the middle of a submission."""
+    home = tmp_path / "home"
+    env = {**service_env, "QRUN_HOME": str(home), "HOME": str(tmp_path)}
+    own = type(qrun)(env, qrun.cwd)
+    own("local", "start")
+    process = own.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", "batch")
+    _stderr_until(process, "open:")
+    time.sleep(0.1)
+    os.kill(own.json("local", "status", "--json")["pid"], signal.SIGKILL)
+    _, err = process.communicate(timeout=90)
+    assert process.returncode == 3, err
+    assert "Traceback" not in err
+    # The batch could not be closed while the service was gone: the ledger remembers.
+    left = own("list")
+    assert "left its batch open" in left.stderr
+    run = own.json("list", "--json", "-n", "1")[0]
+    own("close", run["run"])
+    own("wait", run["run"], code=1)
+    own("local", "stop")
