@@ -1,0 +1,98 @@
+"""A job as the service keeps it, and which of them a list asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TERMINAL = ("Completed", "Failed", "Cancelled")
+"""States that a job does not leave."""
+
+
+@dataclass
+class JobRecord:
+    """A job. Times are seconds of its device's service clock, since 1970.
+
+    Args:
+        id: Its ID.
+        device: The backend's name.
+        program: The program's ID.
+        session_id: The session or batch it belongs to.
+        cost: Most QPU seconds it may use.
+        tags: Its tags.
+        private: Whether its inputs are never given out.
+        runtime: Image that was asked for.
+        log_level: Log level that was asked for.
+        calibration_id: Calibration that was asked for.
+        caller: Program that sent it.
+        qiskit_version: Version of qiskit that sent it.
+        created: When it was accepted.
+        status: ``Queued``, ``Running``, ``Completed``, ``Failed`` or ``Cancelled``.
+        reason: Why it ended so.
+        reason_code: IBM's code for that.
+        started: When it took a classical lane.
+        finished: When it ended.
+        usage: QPU seconds that it used.
+        needed: QPU seconds that it was found to need.
+        execution_ns: Nanoseconds in which its circuits ran.
+    """
+
+    id: str
+    device: str
+    program: str
+    session_id: str | None = None
+    cost: int = 0
+    tags: list[str] = field(default_factory=list)
+    private: bool = False
+    runtime: str | None = None
+    log_level: str | None = None
+    calibration_id: str | None = None
+    caller: str | None = None
+    qiskit_version: str | None = None
+    created: float = 0.0
+    status: str = "Queued"
+    reason: str | None = None
+    reason_code: int | None = None
+    started: float | None = None
+    finished: float | None = None
+    usage: float = 0.0
+    needed: float | None = None
+    execution_ns: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is in a state that it does not leave."""
+        return self.status in TERMINAL
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs a list asks for; None asks for all. Times are seconds since 1970."""
+
+    session_id: str | None = None
+    device: str | None = None
+    program: str | None = None
+    pending: bool | None = None
+    tags: tuple[str, ...] = ()
+    created_after: float | None = None
+    created_before: float | None = None
+    newest_first: bool = True
+    limit: int = 200
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class WorkloadRow:
+    """A line of the list of workloads: a job outside any session, or a session or batch."""
+
+    id: str
+    mode: str
+    """``job``, ``batch`` or ``session``."""
+    device: str
+    created: float
+    ended: float | None
+    status: str
+    reason: str | None
+    accepting_jobs: bool | None
+    tags: list[str]
+    usage: float
+    needed: float | None

@@ -1,0 +1,56 @@
+"""What the service refuses to do, told in the terms of its REST interface."""
+
+from __future__ import annotations
+
+CODE_INVALID_BODY = 1208
+CODE_BACKEND_NOT_FOUND = 1007
+CODE_TOO_LARGE = 1001
+CODE_TOO_MANY_TAGS = 1204
+CODE_WRONG_INSTANCE = 1279
+CODE_JOB_NOT_FOUND = 3250
+CODE_JOB_NOT_CANCELLED = 3208
+"""Our choice in the old registry's range 3207–3216 (facts E4)."""
+CODE_INTERNAL = 9999
+CODE_OTHER = 1000
+
+
+class Refusal(Exception):
+    """A request that is answered with an error.
+
+    Args:
+        status: HTTP status.
+        message: What is wrong, in one sentence.
+        code: IBM's error code, 1000–9999 (facts E4).
+        solution: What to do about it.
+    """
+
+    def __init__(self, status: int, message: str, code: int = CODE_OTHER, solution: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.solution = solution
+
+
+def job_not_found(job: str) -> Refusal:
+    """There is no such job."""
+    return Refusal(
+        404, f"Job not found: {job}", CODE_JOB_NOT_FOUND, "Check the ID; list jobs with GET /v1/jobs."
+    )
+
+
+def session_not_found(session: str) -> Refusal:
+    """There is no such session or batch."""
+    return Refusal(404, f"Session not found: {session}", solution="Check the ID, or create a session.")
+
+
+def backend_not_found(name: object) -> Refusal:
+    """There is no such backend."""
+    return Refusal(
+        404, f"Backend not found: {name}", CODE_BACKEND_NOT_FOUND, "See GET /v1/backends for those there are."
+    )
+
+
+def invalid(message: str, code: int = CODE_INVALID_BODY) -> Refusal:
+    """The request is not of the form it should have."""
+    return Refusal(400, message, code, "Correct the request; see the Qiskit Runtime REST API reference.")

@@ -1,0 +1,124 @@
+"""What a client looks up before it does anything: token, instances, plan; and the instance's usage."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from qrun.local.devices import device_names
+from qrun.local.identity import ACCESS_TOKEN_SECONDS, INSTANCE_NAME, PLAN_ID, PLAN_NAME
+from qrun.local.refusal import Refusal
+from qrun.local.rest import answers
+from qrun.local.rest.answers import instance_of, service_of
+
+router = APIRouter()
+
+_MOST_BYTES = 1 << 16
+"""Of the one request with a body that anybody may send."""
+
+
+@router.post("/identity/token")
+async def token(request: Request) -> Response:
+    """An access token for an API key, as IBM's identity service gives one."""
+    form = parse_qs((await answers.body_of(request, _MOST_BYTES)).decode("utf-8", "replace"))
+    gatekeeper = request.app.state.gatekeeper
+    if not gatekeeper.knows(form.get("apikey", [""])[0]):
+        raise Refusal(401, "Provided API key could not be found", solution="Send the local service's token.")
+    access_token, expires = gatekeeper.access_token()
+    return JSONResponse(
+        {
+            "access_token": access_token,
+            "refresh_token": "not_supported",
+            "token_type": "Bearer",
+            "expires_in": ACCESS_TOKEN_SECONDS,
+            "expiration": expires,
+        }
+    )
+
+
+@router.post("/search/v3/resources/search")
+async def search(request: Request) -> Response:
+    """The instances of the account: this one. The client skips those without ``doc.extensions``."""
+    item = {
+        "crn": instance_of(request),
+        "name": INSTANCE_NAME,
+        "service_plan_unique_id": PLAN_ID,
+        "tags": [],
+        "doc": {"extensions": {"backends": device_names()}},
+    }
+    return JSONResponse({"items": [item], "limit": 100})
+
+
+@router.get("/catalog/{plan}")
+async def catalog(plan: str) -> Response:
+    """The name and the kind of price of a plan."""
+    if plan != PLAN_ID:
+        raise Refusal(404, f"Plan not found: {plan}")
+    pricing = {"pricing": {"type": "free"}}
+    return JSONResponse({"id": plan, "overview_ui": {"en": {"display_name": PLAN_NAME}}, "metadata": pricing})
+
+
+@router.get("/resources/v2/resource_instances")
+async def resource_instances(request: Request) -> Response:
+    """The instances of the account with a name, where one is asked for."""
+    name = request.query_params.get("name")
+    found = [{"crn": instance_of(request), "name": INSTANCE_NAME}] if name in (None, INSTANCE_NAME) else []
+    return JSONResponse({"rows_count": len(found), "resources": found})
+
+
+@router.get("/api/v1/instances/usage")
+async def usage(request: Request) -> Response:
+    """Seconds used in the rolling period.
+
+    There is no limit, so ``usage_limit_seconds`` is left out: the client stumbles over a null (facts C6).
+    """
+    consumed, since, now = service_of(request).usage()
+    return JSONResponse(
+        {
+            "instance_id": instance_of(request),
+            "plan_id": PLAN_ID,
+            "usage_consumed_seconds": answers.seconds(consumed),
+            "usage_period": {"start_time": answers.timestamp(since), "end_time": answers.timestamp(now)},
+            "usage_limit_reached": False,
+        }
+    )
+
+
+@router.get("/api/v1/instances/configuration")
+async def configuration() -> Response:
+    """The limit of the instance: none."""
+    return JSONResponse({"instance_limit": None})
+
+
+@router.get("/api/v1/instance")
+async def instance() -> Response:
+    """The instance: its backends, plan and limits."""
+    return JSONResponse(
+        {
+            "backends": device_names(),
+            "instance_limit": None,
+            "instance_limit_seconds": None,
+            "plan_id": PLAN_ID,
+        }
+    )
+
+
+@router.get("/api/v1/accounts/{account}")
+async def account(request: Request, account: str) -> Response:
+    """The plans of an account with their times to live, in seconds."""
+    if f"a/{account}:" not in instance_of(request):
+        raise Refusal(404, f"Account not found: {account}")
+    rules = service_of(request).rules
+    plan: dict[str, Any] = {
+        "plan_id": PLAN_ID,
+        "backends": device_names(),
+        "max_ttl": rules.max_ttl,
+        "active_ttl": rules.max_ttl,
+        "interactive_ttl": rules.session_interactive_ttl,
+    }
+    asked = request.query_params.get("plan_id")
+    return JSONResponse({"plans": [plan] if asked in (None, PLAN_ID) else []})

@@ -1,0 +1,156 @@
+"""How things are written in answers, and read from requests, wherever they occur."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime, timezone
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from qrun.local.refusal import CODE_TOO_LARGE, CODE_TOO_MANY_TAGS, Refusal, invalid
+from qrun.local.service import LocalService
+
+MOST_BYTES = 50_000_000
+"""Largest body of a request: 50 MB (facts G1)."""
+_LARGE = 1 << 16
+"""From here on, JSON is read and written in another thread, so that others are answered meanwhile."""
+
+MOST_TAGS = 8
+LONGEST_TAG = 86
+
+
+def service_of(request: Request) -> LocalService:
+    """The service that a request is for."""
+    return cast(LocalService, request.app.state.service)
+
+
+def instance_of(request: Request) -> str:
+    """The CRN of the service's instance."""
+    return cast(str, request.app.state.instance)
+
+
+def timestamp(moment: float | None) -> str | None:
+    """``2026-11-22T17:15:04.123456Z`` of seconds since 1970."""
+    if moment is None:
+        return None
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def seconds(value: float) -> float:
+    """A duration; whole ones as integers, as IBM gives them."""
+    return int(value) if value == int(value) else round(value, 3)
+
+
+def moment(text: str | None, name: str) -> float | None:
+    """Seconds since 1970 of an ISO 8601 time; without a zone it is taken for UTC.
+
+    Raises:
+        Refusal: It isn't one.
+    """
+    if text is None:
+        return None
+    try:
+        # A plus sign that was not encoded arrives as a space.
+        time = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
+    except ValueError:
+        raise invalid(f"{name} is not a date and time: {text!r}") from None
+    return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def flag(text: str | None) -> bool | None:
+    """A yes or no of the query; None where there is none."""
+    return None if text is None else text.strip().lower() in ("true", "1", "yes")
+
+
+def number(text: str | None, default: int, lowest: int, highest: int | None = None) -> int:
+    """An integer of the query; ``default`` where there is none or it is out of range (facts D2)."""
+    try:
+        value = int(text or "")
+    except ValueError:
+        return default
+    return value if value >= lowest and (highest is None or value <= highest) else default
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """The body of a request.
+
+    Raises:
+        Refusal: It has more than ``most`` bytes.
+    """
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        if length > most:
+            raise Refusal(413, f"The request is larger than {most} bytes", CODE_TOO_LARGE, "Split the job.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def document(request: Request) -> dict[str, Any]:
+    """The JSON object in a request's body.
+
+    Raises:
+        Refusal: There is none, or it is too large.
+    """
+    body = await body_of(request, MOST_BYTES)
+    try:
+        data = await in_thread_if_large(len(body), json.loads, body)
+    except (ValueError, RecursionError):
+        raise invalid("The body is not JSON") from None
+    if not isinstance(data, dict):
+        raise invalid("The body is not a JSON object")
+    return data
+
+
+async def in_thread_if_large(size: int, function: Any, *arguments: Any) -> Any:
+    """Call ``function`` here, or in another thread where ``size`` bytes are much work."""
+    if size < _LARGE:
+        return function(*arguments)
+    return await asyncio.to_thread(function, *arguments)
+
+
+def tags_in(data: dict[str, Any]) -> list[str]:
+    """The tags of a job or of a request for other ones, each once.
+
+    Raises:
+        Refusal: There are too many, or one is too long or no text.
+    """
+    tags = data.get("tags")
+    if tags is None:
+        return []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise invalid("tags must be a list of strings")
+    if len(tags) > MOST_TAGS:
+        raise invalid(f"A job can have {MOST_TAGS} tags, not {len(tags)}", CODE_TOO_MANY_TAGS)
+    if any(len(tag) > LONGEST_TAG for tag in tags):
+        raise invalid(f"A tag can have {LONGEST_TAG} characters")
+    return list(dict.fromkeys(tags))
+
+
+def text_in(data: dict[str, Any], name: str) -> str | None:
+    """A text that may be missing.
+
+    Raises:
+        Refusal: It is something else.
+    """
+    value = data.get(name)
+    if value is not None and not isinstance(value, str):
+        raise invalid(f"{name} must be a string")
+    return value
+
+
+def whole_in(data: dict[str, Any], name: str, lowest: int) -> int | None:
+    """A whole number that may be missing.
+
+    Raises:
+        Refusal: It is something else, or less than ``lowest``.
+    """
+    value = data.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+        raise invalid(f"{name} must be a whole number of {lowest} or more")
+    return value

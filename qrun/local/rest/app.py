@@ -1,0 +1,62 @@
+"""The REST interface as one application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+import qrun
+from qrun.local.identity import USER_ID, Gatekeeper
+from qrun.local.refusal import CODE_INTERNAL, CODE_OTHER, Refusal
+from qrun.local.rest import account, backends, jobs, sessions, versions, workloads
+from qrun.local.rest.gate import App, Gate, error_body
+from qrun.local.service import LocalService
+
+_log = logging.getLogger(__name__)
+
+
+def application(service: LocalService, gatekeeper: Gatekeeper, instance: str) -> App:
+    """The REST interface of ``service``, which starts and stops with it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = FastAPI(title="qrun local service", version=qrun.__version__, lifespan=lifespan, redoc_url=None)
+    app.state.service = service
+    app.state.gatekeeper = gatekeeper
+    app.state.instance = instance
+    app.state.user_id = USER_ID
+    for room in (jobs, sessions, backends, account, workloads, versions):
+        app.include_router(room.router)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _no_such_endpoint)
+    app.add_exception_handler(Exception, _failed)
+    return Gate(app, gatekeeper, instance, service)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return JSONResponse(error_body(error), status_code=error.status)
+
+
+async def _no_such_endpoint(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    refusal = Refusal(error.status_code, str(error.detail), CODE_OTHER)
+    return JSONResponse(error_body(refusal), status_code=error.status_code)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    _log.error("%s %s", request.method, request.url.path, exc_info=error)
+    refusal = Refusal(500, "Internal error of the local service", CODE_INTERNAL, "See: qrun local logs")
+    return JSONResponse(error_body(refusal), status_code=500)

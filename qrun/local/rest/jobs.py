@@ -1,0 +1,221 @@
+"""``/jobs``: submit, list, read, cancel and delete jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import zlib
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from qrun.local.records import JobFilter, JobRecord
+from qrun.local.refusal import Refusal, invalid
+from qrun.local.rest import answers
+from qrun.local.rest.answers import service_of
+from qrun.local.scheduling.rules import CODE_RAN_TOO_LONG
+from qrun.local.simulation.programs import PROGRAM_IDS
+
+router = APIRouter(prefix="/api/v1/jobs")
+
+MOST_LISTED = 200
+_QISKIT_VERSION = re.compile(r"\bqiskit-(\d[\w.]*)")
+
+
+@router.post("")
+async def create(request: Request) -> Response:
+    """Accept a job."""
+    service = service_of(request)
+    data = await answers.document(request)
+    job = _requested(data, request.headers.get("x-qx-client-application", ""), service.rules.max_job_seconds)
+    size = int(request.headers.get("content-length", answers.MOST_BYTES))
+    params = await answers.in_thread_if_large(size, _packed, data["params"])
+    answer: dict[str, Any] = {"id": await service.submit(job, params), "backend": job.device}
+    if job.session_id:
+        answer["session_id"] = job.session_id
+    if job.private:
+        answer["private"] = True
+    if job.calibration_id:
+        answer["calibration_id"] = job.calibration_id
+    return JSONResponse(answer)
+
+
+def _packed(params: dict[str, Any]) -> bytes:
+    return zlib.compress(json.dumps(params, separators=(",", ":")).encode(), 1)
+
+
+def _requested(data: dict[str, Any], caller: str, longest: int) -> JobRecord:
+    """The job that a body asks for.
+
+    Raises:
+        Refusal: The body is not of the form it should have, or the program is unknown.
+    """
+    program, device = answers.text_in(data, "program_id"), answers.text_in(data, "backend")
+    if not program or not device:
+        raise invalid("program_id and backend are required")
+    if program not in PROGRAM_IDS:
+        raise Refusal(404, f"Program not found: {program}", solution=f"Use one of {', '.join(PROGRAM_IDS)}.")
+    data.setdefault("params", {})
+    if not isinstance(data["params"], dict):
+        raise invalid("params must be a JSON object")
+    qiskit = _QISKIT_VERSION.search(caller)
+    return JobRecord(
+        id="",
+        device=device,
+        program=program,
+        session_id=answers.text_in(data, "session_id") or None,
+        cost=min(answers.whole_in(data, "cost", 0) or longest, longest),
+        tags=answers.tags_in(data),
+        private=data.get("private") is True,
+        runtime=answers.text_in(data, "runtime"),
+        log_level=answers.text_in(data, "log_level"),
+        calibration_id=answers.text_in(data, "calibration_id"),
+        caller=caller.rpartition("/")[2] or None,
+        qiskit_version=qiskit.group(1) if qiskit else None,
+    )
+
+
+@router.get("")
+async def list_jobs(request: Request) -> Response:
+    """One page of the jobs that fit, and how many there are."""
+    query = request.query_params
+    limit = answers.number(query.get("limit"), MOST_LISTED, 1, MOST_LISTED)
+    offset = answers.number(query.get("offset"), 0, 0)
+    wanted = JobFilter(
+        session_id=query.get("session_id"),
+        device=query.get("backend"),
+        program=query.get("program"),
+        pending=answers.flag(query.get("pending")),
+        tags=tuple(query.getlist("tags")),
+        created_after=answers.moment(query.get("created_after"), "created_after"),
+        created_before=answers.moment(query.get("created_before"), "created_before"),
+        newest_first=query.get("sort", "DESC").upper() != "ASC",
+        limit=limit,
+        offset=offset,
+    )
+    jobs, count = service_of(request).store.jobs(wanted)
+    with_params = answers.flag(query.get("exclude_params")) is False
+    listed = [await _described(request, job, with_params) for job in jobs]
+    return JSONResponse({"jobs": listed, "count": count, "limit": limit, "offset": offset})
+
+
+@router.get("/{job_id}")
+async def read(request: Request, job_id: str) -> Response:
+    """All about a job; with its parameters unless they are excluded."""
+    job = service_of(request).job(job_id)
+    with_params = answers.flag(request.query_params.get("exclude_params")) is not True
+    return JSONResponse(await _described(request, job, with_params))
+
+
+@router.delete("/{job_id}")
+async def delete(request: Request, job_id: str) -> Response:
+    """Delete a job that has ended."""
+    await service_of(request).delete(job_id)
+    return Response(status_code=204)
+
+
+@router.post("/{job_id}/cancel")
+async def cancel(request: Request, job_id: str) -> Response:
+    """Cancel a job."""
+    await service_of(request).cancel(job_id)
+    return Response(status_code=204)
+
+
+@router.get("/{job_id}/results")
+async def results(request: Request, job_id: str) -> Response:
+    """The result of a job that completed, or the error text of one that failed; 204 for any other."""
+    service = service_of(request)
+    job = service.job(job_id)
+    if job.status == "Completed":
+        text = await asyncio.to_thread(service.store.result, job_id)
+    elif job.status == "Failed":
+        text = await asyncio.to_thread(service.store.result, job_id) or job.reason
+    else:
+        text = None
+    return Response(status_code=204) if text is None else PlainTextResponse(text)
+
+
+@router.get("/{job_id}/logs")
+async def logs(request: Request, job_id: str) -> Response:
+    """The log of a job that has ended; 204 while there is none."""
+    service = service_of(request)
+    text = await asyncio.to_thread(service.store.log, job_id) if service.job(job_id).ended else None
+    return Response(status_code=204) if text is None else PlainTextResponse(text)
+
+
+@router.get("/{job_id}/metrics")
+async def metrics(request: Request, job_id: str) -> Response:
+    """A job's times and its usage, in the form of API version 2026-04-15 (facts D4)."""
+    job = service_of(request).job(job_id)
+    times = {
+        "created": answers.timestamp(job.created),
+        "running": answers.timestamp(job.started),
+        "finished": answers.timestamp(job.finished),
+    }
+    return JSONResponse(
+        {
+            "caller": job.caller or "",
+            "qiskit_version": job.qiskit_version or "",
+            "timestamps": times,
+            "usage": _usage(job),
+            "circuits_execution_time_ns": job.execution_ns if job.status == "Completed" else None,
+        }
+    )
+
+
+@router.put("/{job_id}/tags")
+async def put_tags(request: Request, job_id: str) -> Response:
+    """Give a job other tags."""
+    data = await answers.document(request)
+    if "tags" not in data:
+        raise invalid("tags is required")
+    await service_of(request).set_tags(job_id, answers.tags_in(data))
+    return Response(status_code=204)
+
+
+def _usage(job: JobRecord) -> dict[str, Any]:
+    return {
+        "qpu_charge_time_seconds": answers.seconds(job.usage),
+        "status": "complete" if job.ended else "pending",
+    }
+
+
+async def _described(request: Request, job: JobRecord, with_params: bool) -> dict[str, Any]:
+    """The job object (facts D3)."""
+    state: dict[str, Any] = {"status": job.status}
+    if job.reason:
+        state["reason"] = job.reason
+    if job.reason_code is not None:
+        state["reason_code"] = job.reason_code
+    too_long = job.reason_code == CODE_RAN_TOO_LONG
+    answer: dict[str, Any] = {
+        "id": job.id,
+        "backend": job.device,
+        "state": state,
+        "status": "Cancelled - Ran too long" if too_long else job.status,
+        "program": {"id": job.program},
+        "created": answers.timestamp(job.created),
+        "runtime": job.runtime or "",
+        "cost": job.cost,
+        "tags": job.tags,
+        "user_id": request.app.state.user_id,
+        "usage": _usage(job),
+        "private": job.private,
+        "estimated_running_time_seconds": job.needed,
+    }
+    if job.session_id:
+        answer["session_id"] = job.session_id
+    if job.calibration_id:
+        answer["calibration_id"] = job.calibration_id
+    if with_params and not job.private:
+        packed = await asyncio.to_thread(service_of(request).store.params, job.id)
+        if packed is not None:
+            answer["params"] = await asyncio.to_thread(_unpacked, packed)
+    return answer
+
+
+def _unpacked(packed: bytes) -> Any:
+    return json.loads(zlib.decompress(packed))

@@ -1,0 +1,404 @@
+"""One device: what may start when, who gets the QPU, and what each tick of time brings (M1–M17)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from qrun.local.scheduling import rules as r
+from qrun.local.scheduling.events import (
+    Event,
+    JobFinished,
+    JobOnQpu,
+    JobPrepared,
+    JobQueued,
+    JobReady,
+    JobRequeued,
+    JobStarted,
+    Mode,
+    Outcome,
+    WorkloadAccepting,
+    WorkloadActivated,
+    WorkloadClosed,
+    WorkloadInactivated,
+    WorkloadOpened,
+)
+from qrun.local.scheduling.history import WorkloadHistory
+from qrun.local.scheduling.rules import Rules
+from qrun.local.scheduling.state import DeviceState, Job, Stage, Workload
+
+
+class NotAccepting(Exception):
+    """The session or batch is closed, or takes no new jobs."""
+
+
+class TimerKind(IntEnum):
+    """What falls due; of two at the same moment the lower number comes first."""
+
+    CLASSICAL_END = 0
+    QPU_END = 1
+    INTERACTIVE_TTL = 2
+    MAX_TTL = 3
+    UNUSED = 4
+
+
+MODELLED = (TimerKind.CLASSICAL_END, TimerKind.QPU_END)
+"""Timers that stand for work of the device; the others stand for people's time and are never skipped to."""
+
+
+@dataclass(frozen=True, order=True)
+class Timer:
+    """Something that happens by itself at ``at``."""
+
+    at: float
+    kind: TimerKind
+    subject: str
+    """A job's ID for :data:`MODELLED`, else a workload's."""
+
+
+class DeviceScheduler:
+    """The state machine of one device.
+
+    Every input takes ``at``, the moment on the device's service clock, and returns the events that it and
+    the time that has passed have caused, in order. A moment before an earlier one counts as that one.
+
+    Args:
+        rules: The numbers of the instance.
+    """
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self.rules = rules or Rules()
+        self.state = DeviceState()
+        self._events: list[Event] = []
+
+    @classmethod
+    def replayed(cls, events: Iterable[Event], rules: Rules | None = None) -> DeviceScheduler:
+        """The machine as it was after ``events``."""
+        machine = cls(rules)
+        for event in events:
+            machine.state.apply(event)
+        return machine
+
+    # ---------------------------------------------------------------- inputs
+
+    def open_workload(
+        self,
+        workload: str,
+        at: float,
+        *,
+        mode: Mode,
+        max_ttl: int | None = None,
+        interactive_ttl: int | None = None,
+    ) -> list[Event]:
+        """Create a session (``dedicated``) or batch; its times to live are seconds."""
+        at = self._until(at)
+        ttl = self.rules.interactive_ttl(mode) if interactive_ttl is None else interactive_ttl
+        longest = min(max_ttl or self.rules.max_ttl, self.rules.max_ttl)
+        self._emit(WorkloadOpened(at, workload, mode, longest, ttl, r.REASON_SESSION_CREATED))
+        return self._settled(at)
+
+    def submit(
+        self, job: str, at: float, *, workload: str | None = None, limit_seconds: float | None = None
+    ) -> list[Event]:
+        """Accept a job, which may hold the QPU for ``limit_seconds`` at most.
+
+        Raises:
+            NotAccepting: Its session or batch is closed or takes no new jobs.
+        """
+        at = self._until(at)
+        if workload is not None and not self.accepts(workload):
+            raise NotAccepting(workload)
+        limit = min(limit_seconds or self.rules.max_job_seconds, self.rules.max_job_seconds)
+        self._emit(JobQueued(at, workload, job, limit))
+        return self._settled(at)
+
+    def prepared(
+        self,
+        job: str,
+        at: float,
+        *,
+        qpu_seconds: float,
+        failure: str | None = None,
+        failure_code: int | None = None,
+    ) -> list[Event]:
+        """A job's real preparation is over: it needs the QPU for ``qpu_seconds``.
+
+        With a ``failure`` it fails then. Without effect for a job that has ended meanwhile.
+        """
+        at = self._until(at)
+        held = self.state.jobs.get(job)
+        if held is not None and held.stage is Stage.CLASSICAL:
+            self._emit(JobPrepared(at, held.workload, job, qpu_seconds, failure, failure_code))
+        return self._settled(at)
+
+    def failed_in_preparation(
+        self, job: str, at: float, *, reason: str, reason_code: int | None = None
+    ) -> list[Event]:
+        """A job failed before it needed the QPU: its usage is zero (M11)."""
+        at = self._until(at)
+        if held := self.state.jobs.get(job):
+            self._finish(held, at, "failed", reason, reason_code)
+        return self._settled(at)
+
+    def cancel_job(self, job: str, at: float) -> list[Event]:
+        """A job's user cancels it, queued or running. Without effect for one that has ended."""
+        at = self._until(at)
+        if held := self.state.jobs.get(job):
+            self._finish(held, at, "cancelled", r.CANCELLED_BY_USER)
+        return self._settled(at)
+
+    def set_accepting(self, workload: str, at: float, accepting: bool) -> list[Event]:
+        """Let a session or batch take new jobs or not; it closes when it takes none and has none left."""
+        at = self._until(at)
+        held = self.state.workloads.get(workload)
+        if held is not None and held.history.state != "closed":
+            self._emit(WorkloadAccepting(at, workload, accepting))
+            self._close_if_done(held, at)
+        return self._settled(at)
+
+    def stop_accepting(self, workload: str, at: float) -> list[Event]:
+        """What the client's ``close()`` asks for: its jobs still run, new ones are refused (facts B5)."""
+        return self.set_accepting(workload, at, False)
+
+    def cancel_workload(self, workload: str, at: float) -> list[Event]:
+        """What the client's ``cancel()`` asks for: queued jobs do not run, running ones finish (facts B5)."""
+        at = self._until(at)
+        held = self.state.workloads.get(workload)
+        if held is not None and held.history.state != "closed":
+            self._close(held, at, r.REASON_CANCELLED, "cancelled", r.CANCELLED_BY_USER)
+        return self._settled(at)
+
+    def advance(self, to: float) -> list[Event]:
+        """Let time pass."""
+        return self._settled(self._until(to))
+
+    def suspend(self, at: float) -> list[Event]:
+        """The service stops, or had stopped, at ``at``: what ran is queued again, what was active is paused.
+
+        A session is not charged for the time its service is down, so it ends its active window here. The
+        caller does not use this machine again before it starts it with :meth:`advance`.
+        """
+        at = max(at, self.state.now)
+        for job in sorted(self.state.lanes.values(), key=lambda job: job.order):
+            self._emit(JobRequeued(at, job.workload, job.id))
+        for workload in list(self.state.active.values()):
+            self._emit(WorkloadInactivated(at, workload.id, r.REASON_SERVICE_STOPPED))
+        return self._take()
+
+    # ---------------------------------------------------------------- questions
+
+    @property
+    def now(self) -> float:
+        """The latest moment that it has been told."""
+        return self.state.now
+
+    @property
+    def queue_length(self) -> int:
+        """Jobs that have not ended."""
+        return len(self.state.jobs)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is no job and nobody has priority."""
+        return not self.state.jobs and not self.state.active
+
+    @property
+    def waiting_for_client(self) -> bool:
+        """Whether an active session or batch has no job: its client thinks, and that takes real time."""
+        return any(workload.idle_since is not None for workload in self.state.active.values())
+
+    def accepts(self, workload: str) -> bool:
+        """Whether a job may be submitted to this session or batch."""
+        held = self.state.workloads.get(workload)
+        return held is not None and held.history.state != "closed" and held.history.accepting_jobs
+
+    def workload(self, workload: str) -> WorkloadHistory | None:
+        """The history of a session or batch; None for one that is unknown or forgotten."""
+        held = self.state.workloads.get(workload)
+        return held.history if held else None
+
+    def forget_closed(self) -> None:
+        """Let go of the sessions and batches that are over, so that they take no memory."""
+        workloads = self.state.workloads
+        over = [name for name, held in workloads.items() if held.history.state == "closed" and not held.jobs]
+        for name in over:
+            del workloads[name]
+
+    def next_timer(self) -> Timer | None:
+        """What happens next by itself."""
+        return min(self._timers(), default=None)
+
+    def next_modelled(self) -> float | None:
+        """When the device is next done with something."""
+        return min((timer.at for timer in self._timers() if timer.kind in MODELLED), default=None)
+
+    def hold(self) -> float | None:
+        """The moment that time should not pass yet, because a job's real preparation is not over.
+
+        It is the modelled end of that job's classical stage.
+        """
+        starts = (job.started_at for job in self.state.lanes.values() if job.prepared_at is None)
+        return min((start + self.rules.classical_seconds for start in starts), default=None)
+
+    # ---------------------------------------------------------------- time
+
+    def _until(self, at: float) -> float:
+        """Process what falls due up to ``at``; the moment that has been reached."""
+        while (timer := self.next_timer()) is not None and timer.at <= at:
+            moment = max(timer.at, self.state.now)
+            self._fire(timer, moment)
+            self._dispatch(moment)
+        self.state.now = max(self.state.now, at)
+        return self.state.now
+
+    def _timers(self) -> Iterator[Timer]:
+        for job in self.state.lanes.values():
+            if job.stage is Stage.CLASSICAL and job.prepared_at is not None:
+                end = max(job.started_at + self.rules.classical_seconds, job.prepared_at)
+                yield Timer(end, TimerKind.CLASSICAL_END, job.id)
+            elif job.stage is Stage.QPU:
+                end = job.on_qpu_at + min(job.qpu_seconds, job.limit_seconds)
+                yield Timer(end, TimerKind.QPU_END, job.id)
+        for workload in self.state.workloads.values():
+            yield from self._timers_of(workload)
+
+    def _timers_of(self, workload: Workload) -> Iterator[Timer]:
+        history = workload.history
+        if history.state == "closed":
+            return
+        if history.first_started_at is not None:
+            yield Timer(history.first_started_at + history.max_ttl, TimerKind.MAX_TTL, workload.id)
+        if workload.idle_since is None:
+            return
+        if history.state == "active":
+            end = workload.idle_since + history.interactive_ttl
+            yield Timer(end, TimerKind.INTERACTIVE_TTL, workload.id)
+        elif history.state == "open":
+            yield Timer(workload.idle_since + self.rules.unused_close, TimerKind.UNUSED, workload.id)
+
+    def _fire(self, timer: Timer, at: float) -> None:
+        match timer.kind:
+            case TimerKind.CLASSICAL_END:
+                job = self.state.jobs[timer.subject]
+                self._emit(JobReady(at, job.workload, job.id))
+            case TimerKind.QPU_END:
+                self._end_on_qpu(self.state.jobs[timer.subject], at)
+            case TimerKind.INTERACTIVE_TTL:
+                self._emit(WorkloadInactivated(at, timer.subject, r.REASON_INTERACTIVE_TTL))
+            case TimerKind.MAX_TTL:
+                workload = self.state.workloads[timer.subject]
+                self._close(workload, at, r.REASON_MAX_TTL, "failed", r.SESSION_CLOSED, r.CODE_SESSION_CLOSED)
+            case TimerKind.UNUSED:
+                self._close(self.state.workloads[timer.subject], at, r.REASON_UNUSED)
+
+    def _end_on_qpu(self, job: Job, at: float) -> None:
+        if job.qpu_seconds > job.limit_seconds:
+            self._finish(job, at, "cancelled", r.RAN_TOO_LONG, r.CODE_RAN_TOO_LONG)
+        elif job.failure is not None:
+            self._finish(job, at, "failed", job.failure, job.failure_code)
+        else:
+            self._finish(job, at, "completed")
+
+    # ---------------------------------------------------------------- who comes next
+
+    def _dispatch(self, at: float) -> None:
+        while (job := self._next_for_lane()) is not None:
+            self._start(job, at)
+        if self.state.on_qpu is None and (job := self._next_for_qpu()) is not None:
+            self._emit(JobOnQpu(at, job.workload, job.id))
+
+    def _next_for_lane(self) -> Job | None:
+        if len(self.state.lanes) >= self.rules.lanes:
+            return None
+        if (holder := self._exclusive_session()) is not None:
+            return _first(holder.queued)
+        for batch in self.state.active.values():
+            if batch.queued:
+                return _first(batch.queued)
+        job = _first(self.state.queue)
+        if job is not None and self.state.lanes and self._of_session(job):
+            # A session starts on an empty device. Until it is empty nobody else is let in, so the
+            # session waits for five jobs at most, however many are queued behind it.
+            return None
+        return job
+
+    def _exclusive_session(self) -> Workload | None:
+        """The session that has the device for itself.
+
+        An active one, or one that was closed while jobs of it run, since these still count as its usage (M7).
+        """
+        for workload in self.state.active.values():
+            if workload.dedicated:
+                return workload
+        for job in self.state.lanes.values():
+            if self._of_session(job):
+                return self.state.workloads[job.workload or ""]
+        return None
+
+    def _of_session(self, job: Job) -> bool:
+        return job.workload is not None and self.state.workloads[job.workload].dedicated
+
+    def _next_for_qpu(self) -> Job | None:
+        ready = (job for job in self.state.lanes.values() if job.stage is Stage.READY)
+        return min(
+            ready,
+            key=lambda job: (job.workload not in self.state.active, job.ready_at, job.order),
+            default=None,
+        )
+
+    def _start(self, job: Job, at: float) -> None:
+        lane = min(set(range(1, self.rules.lanes + 1)) - self.state.lanes.keys())
+        self._emit(JobStarted(at, job.workload, job.id, lane))
+        workload = self.state.workloads.get(job.workload or "")
+        if workload is not None and workload.history.state in ("open", "inactive"):
+            self._emit(WorkloadActivated(at, workload.id, r.REASON_ACTIVATED))
+
+    # ---------------------------------------------------------------- ends
+
+    def _finish(
+        self, job: Job, at: float, outcome: Outcome, reason: str | None = None, code: int | None = None
+    ) -> None:
+        self._emit(JobFinished(at, job.workload, job.id, outcome, reason, code))
+        if job.workload is not None and (workload := self.state.workloads.get(job.workload)) is not None:
+            self._close_if_done(workload, at)
+
+    def _close_if_done(self, workload: Workload, at: float) -> None:
+        history = workload.history
+        if history.accepting_jobs or workload.jobs or history.state == "closed":
+            return
+        reason = r.REASON_CLOSED_EARLY if history.state == "open" else r.REASON_CLOSED
+        self._emit(WorkloadClosed(at, workload.id, reason))
+
+    def _close(
+        self,
+        workload: Workload,
+        at: float,
+        reason: str,
+        outcome: Outcome = "cancelled",
+        job_reason: str | None = None,
+        job_code: int | None = None,
+    ) -> None:
+        """Close it now: its queued jobs end with ``outcome``, its running ones go on."""
+        queued = list(workload.queued.values())
+        self._emit(WorkloadClosed(at, workload.id, reason))
+        for job in queued:
+            self._emit(JobFinished(at, workload.id, job.id, outcome, job_reason, job_code))
+
+    # ---------------------------------------------------------------- the record
+
+    def _emit(self, event: Event) -> None:
+        self._events.append(event)
+        self.state.apply(event)
+
+    def _settled(self, at: float) -> list[Event]:
+        self._dispatch(at)
+        return self._take()
+
+    def _take(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+
+def _first(jobs: dict[str, Job]) -> Job | None:
+    return next(iter(jobs.values()), None)

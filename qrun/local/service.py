@@ -1,0 +1,441 @@
+"""The service: what its clients ask of it, the machines that decide, the workers that compute, the store.
+
+Everything here runs on one event loop; only reading and writing of large data and the simulations don't.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import copy
+import logging
+import secrets
+import sqlite3
+import time
+import uuid
+import zlib
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from qrun.local.clock import Pace, ServiceClock
+from qrun.local.desk import Desk
+from qrun.local.devices import device_names
+from qrun.local.projection import add_events, insert_job, replace_tags
+from qrun.local.records import JobRecord
+from qrun.local.refusal import (
+    CODE_INTERNAL,
+    CODE_JOB_NOT_CANCELLED,
+    Refusal,
+    backend_not_found,
+    invalid,
+    job_not_found,
+    session_not_found,
+)
+from qrun.local.scheduling import DeviceScheduler, NotAccepting, Rules, WorkloadHistory
+from qrun.local.scheduling.events import (
+    Event,
+    JobEvent,
+    JobFinished,
+    JobQueued,
+    JobStarted,
+    Mode,
+    WorkloadAccepting,
+)
+from qrun.local.scheduling.rules import CODE_SESSION_CLOSED, SESSION_CLOSED
+from qrun.local.simulation.outcome import ProgramError
+from qrun.local.store import Operation, Store
+from qrun.local.workers import Unwanted, WorkerDied, Workers
+
+_log = logging.getLogger(__name__)
+
+_LARGE = 1 << 18
+"""Bytes of parameters that are more than a small write."""
+
+USAGE_PERIOD = timedelta(days=28)
+"""The rolling period that an instance's usage is counted over (facts F1)."""
+
+
+class LocalService:
+    """A Qiskit Runtime service.
+
+    Args:
+        store: Its state.
+        workers: Its worker processes.
+        rules: The numbers of its instance.
+        pace: How modelled waiting passes.
+    """
+
+    def __init__(
+        self, store: Store, workers: Workers, rules: Rules | None = None, pace: Pace = Pace.SKIP
+    ) -> None:
+        self.store = store
+        self.rules = rules or Rules()
+        self.broken: str | None = None
+        """Why nothing can be written any more: the service then refuses everything rather than forget it."""
+        self._workers = workers
+        self._pace = pace
+        self._desks: dict[str, Desk] = {}
+        self._devices_of_sessions: dict[str, str] = {}
+        self._accepting: dict[str, tuple[JobRecord, bytes | None]] = {}
+        """Jobs on their way through a machine, with those of their parameters that are not written yet."""
+        self._last_write: Future[None] | None = None
+        self._preparations: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    # ---------------------------------------------------------------- life
+
+    async def start(self) -> None:
+        """Take up the state that there is: what ran when the service stopped is queued again."""
+        self._workers.start()
+        self._write(_drop_orphans)
+        for name in device_names():
+            latest = self.store.latest_moment(name)
+            machine = DeviceScheduler.replayed(self.store.live_events(name), self.rules)
+            clock = ServiceClock(self.store.clock_offset(name), not_before=latest)
+            desk = self._desks[name] = Desk(name, machine, clock, self._pace, self._record)
+            for session in machine.state.workloads:
+                self._devices_of_sessions[session] = name
+            self._record(desk, machine.suspend(latest))
+            machine.forget_closed()
+            desk.settle()
+        await self.durable()
+
+    async def stop(self) -> None:
+        """Put everything down so that the next start takes it up; workers end."""
+        self._stopped = True
+        for task in self._preparations:
+            task.cancel()
+        self._workers.stop()
+        for desk in self._desks.values():
+            desk.stop()
+            self._record(desk, desk.machine.suspend(desk.clock.now()))
+        # Where the disk is full this was logged already, and the next start makes up for it.
+        with contextlib.suppress(Refusal):
+            await self.durable()
+        self.store.close()
+
+    # ---------------------------------------------------------------- jobs
+
+    async def submit(self, job: JobRecord, params: bytes) -> str:
+        """Accept a job; it is durable when this returns.
+
+        Args:
+            job: The job, without an ID.
+            params: Its parameters as JSON, compressed with zlib.
+
+        Returns:
+            Its ID.
+
+        Raises:
+            Refusal: Its backend or session isn't there, or doesn't take it.
+        """
+        desk = self.desk(job.device)
+        self._check_session(job)
+        job = replace(job, id=_new_job_id())
+        if len(params) > _LARGE:
+            # They go ahead, so that no event of another job waits behind them.
+            await self._written(lambda db: _put_params(db, job.id, params))
+        self._accepting[job.id] = (job, None if len(params) > _LARGE else params)
+        try:
+            desk.do(
+                lambda at: desk.machine.submit(
+                    job.id, at, workload=job.session_id, limit_seconds=job.cost or None
+                )
+            )
+        except NotAccepting:
+            self._accepting.pop(job.id, None)
+            self._write(lambda db: _drop_params(db, job.id))
+            raise _closed() from None
+        await self.durable()
+        return job.id
+
+    def _check_session(self, job: JobRecord) -> None:
+        if job.session_id is None:
+            return
+        device, history = self.session(job.session_id)
+        if device != job.device:
+            raise invalid(
+                f"Session {job.session_id} is on backend {device}, and the job asks for {job.device}"
+            )
+        if history.state == "closed" or not history.accepting_jobs:
+            raise _closed()
+
+    def job(self, job: str) -> JobRecord:
+        """A job.
+
+        Raises:
+            Refusal: There is none of that ID.
+        """
+        found = self.store.job(job)
+        if found is None:
+            raise job_not_found(job)
+        return found
+
+    async def cancel(self, job: str) -> None:
+        """Cancel a job.
+
+        Raises:
+            Refusal: There is none of that ID, or it has ended.
+        """
+        desk = self.desk(self.job(job).device)
+        desk.settle()
+        if job not in desk.machine.state.jobs:
+            raise Refusal(
+                409, f"Job {job} is not in a state in which it can be cancelled", CODE_JOB_NOT_CANCELLED
+            )
+        desk.do(partial(desk.machine.cancel_job, job))
+        await self.durable()
+
+    async def delete(self, job: str) -> None:
+        """Delete a job that has ended, with its parameters and results.
+
+        Raises:
+            Refusal: There is none of that ID, or it has not ended.
+        """
+        if not self.job(job).ended:
+            raise invalid(f"Job {job} has not ended; cancel it first")
+        await self._written(lambda db: _delete_job(db, job))
+
+    async def set_tags(self, job: str, tags: list[str]) -> None:
+        """Give a job other tags.
+
+        Raises:
+            Refusal: There is none of that ID.
+        """
+        self.job(job)
+        await self._written(lambda db: replace_tags(db, job, tags))
+
+    # ---------------------------------------------------------------- sessions
+
+    async def open_session(self, device: str, mode: Mode, max_ttl: int | None) -> str:
+        """Create a session or batch, and give its ID; ``max_ttl`` is in seconds.
+
+        Raises:
+            Refusal: There is no such backend.
+        """
+        desk = self.desk(device)
+        session = str(uuid.uuid4())
+        self._devices_of_sessions[session] = device
+        desk.do(lambda at: desk.machine.open_workload(session, at, mode=mode, max_ttl=max_ttl))
+        await self.durable()
+        return session
+
+    def session(self, session: str) -> tuple[str, WorkloadHistory]:
+        """The device of a session or batch, and its history up to now.
+
+        Raises:
+            Refusal: There is none of that ID.
+        """
+        device = self._devices_of_sessions.get(session)
+        if device is not None:
+            desk = self._desks[device]
+            desk.settle()
+            if (history := desk.machine.workload(session)) is not None:
+                return device, history
+        stored = self.store.session(session)
+        if stored is None:
+            raise session_not_found(session)
+        return stored
+
+    async def set_accepting(self, session: str, accepting: bool) -> None:
+        """Let a session or batch take new jobs, or not.
+
+        Raises:
+            Refusal: There is none of that ID.
+        """
+        device, history = self.session(session)
+        desk = self.desk(device)
+        if history.state != "closed":
+            desk.do(lambda at: desk.machine.set_accepting(session, at, accepting))
+        elif history.accepting_jobs != accepting:
+            # The flag alone changes, as seen on IBM's service (facts B4).
+            flag = WorkloadAccepting(desk.clock.now(), session, accepting)
+            history.apply(flag)
+            self._write(lambda db: add_events(db, device, [flag], {session: history}))
+        await self.durable()
+
+    async def cancel_session(self, session: str) -> None:
+        """Close a session or batch: its queued jobs do not run.
+
+        Raises:
+            Refusal: There is none of that ID.
+        """
+        device, _ = self.session(session)
+        desk = self.desk(device)
+        desk.do(partial(desk.machine.cancel_workload, session))
+        await self.durable()
+
+    # ---------------------------------------------------------------- the instance
+
+    def desk(self, device: str) -> Desk:
+        """The device in operation.
+
+        Raises:
+            Refusal: There is no such backend.
+        """
+        if (desk := self._desks.get(device)) is None:
+            raise backend_not_found(device)
+        return desk
+
+    def usage(self) -> tuple[float, float, float]:
+        """Seconds used in the rolling period, and that period: from and to, in seconds since 1970."""
+        now = time.time()
+        since = now - USAGE_PERIOD.total_seconds()
+        return self.store.usage_since(since), since, now
+
+    async def durable(self) -> None:
+        """Wait until all that has happened so far would survive a crash.
+
+        Raises:
+            Refusal: It can't be written.
+        """
+        if self._last_write is not None:
+            await self._wait(self._last_write)
+
+    # ---------------------------------------------------------------- what follows from events
+
+    def _record(self, desk: Desk, events: list[Event]) -> None:
+        """Write events down, and do what they call for."""
+        if not events:
+            return
+        workloads = {event.workload for event in events if event.workload is not None}
+        copies = {name: _copy(desk.machine.workload(name)) for name in sorted(workloads)}
+        histories = {name: history for name, history in copies.items() if history is not None}
+        accepted = [
+            (event.at, *self._accepting.pop(event.job)) for event in events if isinstance(event, JobQueued)
+        ]
+        offset = desk.clock.offset
+
+        def write(db: sqlite3.Connection) -> None:
+            for created, job, params in accepted:
+                insert_job(db, replace(job, created=created))
+                if params is not None:
+                    _put_params(db, job.id, params)
+            add_events(db, desk.name, events, histories)
+            db.execute(
+                "INSERT OR REPLACE INTO devices (name, clock_offset) VALUES (?, ?)", (desk.name, offset)
+            )
+
+        self._write(write)
+        for event in events:
+            self._follow(desk, event)
+        desk.machine.forget_closed()
+
+    def _follow(self, desk: Desk, event: Event) -> None:
+        if isinstance(event, JobStarted) and not self._stopped:
+            task = asyncio.get_running_loop().create_task(self._prepare(desk, event.job))
+            self._preparations.add(task)
+            task.add_done_callback(self._preparations.discard)
+        elif isinstance(event, JobFinished):
+            self._workers.abandon(event.job)
+        if isinstance(event, JobEvent) and not isinstance(event, JobFinished):
+            _log.debug("%s %s on %s", event.kind, event.job, desk.name)
+        elif isinstance(event, JobFinished):
+            _log.info("job %s on %s: %s", event.job, desk.name, event.reason or event.outcome)
+
+    async def _prepare(self, desk: Desk, job: str) -> None:
+        """Compute a job that has started, and tell its device what it needs of the QPU."""
+        try:
+            await self._compute(desk, job)
+        except Unwanted:
+            return
+        except ProgramError as error:
+            await self._fail(desk, job, error.message, error.code)
+        except WorkerDied:
+            reason = "The process that simulated the job died; it may have run out of memory"
+            await self._fail(desk, job, reason, CODE_INTERNAL)
+        except Exception as error:
+            _log.exception("Job %s could not be computed", job)
+            reason = f"Internal error: {type(error).__name__}: {error}"
+            await self._fail(desk, job, reason, CODE_INTERNAL)
+
+    async def _compute(self, desk: Desk, job: str) -> None:
+        await self.durable()
+        record = self.job(job)
+        params = await asyncio.to_thread(self.store.params, job)
+        prepared = await self._workers.run(
+            job, desk.name, record.program, params or b"", wanted=lambda: job in desk.machine.state.jobs
+        )
+        if job not in desk.machine.state.jobs:
+            return
+        nanoseconds = prepared.circuits_execution_time_ns
+        self._write(lambda db: _put_result(db, job, prepared.result, prepared.log, nanoseconds))
+        desk.do(lambda at: desk.machine.prepared(job, at, qpu_seconds=prepared.qpu_seconds))
+
+    async def _fail(self, desk: Desk, job: str, reason: str, code: int | None) -> None:
+        if self._stopped or job not in desk.machine.state.jobs:
+            return
+        text = zlib.compress(reason.encode())
+        self._write(lambda db: _put_result(db, job, text, text, None))
+        desk.do(lambda at: desk.machine.failed_in_preparation(job, at, reason=reason, reason_code=code))
+
+    # ---------------------------------------------------------------- writing
+
+    def _write(self, operation: Operation) -> Future[None]:
+        self._last_write = self.store.write(operation)
+        self._last_write.add_done_callback(self._note_failure)
+        return self._last_write
+
+    def _note_failure(self, future: Future[None]) -> None:
+        if (error := future.exception()) is not None and self.broken is None:
+            self.broken = f"The local service can't write its state: {error}"
+            _log.critical("%s", self.broken, exc_info=error)
+
+    async def _written(self, operation: Operation) -> None:
+        await self._wait(self._write(operation))
+
+    async def _wait(self, future: Future[None]) -> None:
+        try:
+            await asyncio.shield(asyncio.wrap_future(future))
+        except (sqlite3.Error, OSError) as error:
+            raise Refusal(
+                507,
+                f"The local service can't write its state: {error}",
+                CODE_INTERNAL,
+                "Free space on the disk.",
+            ) from error
+
+
+def _closed() -> Refusal:
+    return Refusal(
+        400, SESSION_CLOSED, CODE_SESSION_CLOSED, "Create a new session, and close it after its last job."
+    )
+
+
+def _new_job_id() -> str:
+    """20 characters in IBM's manner: seconds since 1970 and 8 random bytes in base 32."""
+    data = int(time.time()).to_bytes(4, "big") + secrets.token_bytes(8)
+    return base64.b32hexencode(data).decode().rstrip("=").lower()
+
+
+def _copy(history: WorkloadHistory | None) -> WorkloadHistory | None:
+    """What another thread may read while the machine goes on."""
+    return copy.deepcopy(history)
+
+
+def _put_params(db: sqlite3.Connection, job: str, params: bytes) -> None:
+    db.execute("INSERT INTO params (job, data) VALUES (?, ?)", (job, params))
+
+
+def _drop_params(db: sqlite3.Connection, job: str) -> None:
+    db.execute("DELETE FROM params WHERE job = ?", (job,))
+
+
+def _drop_orphans(db: sqlite3.Connection) -> None:
+    """Parameters that came in and whose job was never accepted, since the service was killed between."""
+    db.execute("DELETE FROM params WHERE job NOT IN (SELECT id FROM jobs)")
+
+
+def _put_result(db: sqlite3.Connection, job: str, result: bytes, log: bytes, nanoseconds: int | None) -> None:
+    db.execute("INSERT OR REPLACE INTO results (job, data, log) VALUES (?, ?, ?)", (job, result, log))
+    db.execute("UPDATE jobs SET execution_ns = ? WHERE id = ?", (nanoseconds, job))
+
+
+def _delete_job(db: sqlite3.Connection, job: str) -> None:
+    # The row stays, since what the job used stays used.
+    db.execute("UPDATE jobs SET deleted = 1 WHERE id = ?", (job,))
+    for table in ("params", "results", "job_tags"):
+        db.execute(f"DELETE FROM {table} WHERE job = ?", (job,))  # noqa: S608

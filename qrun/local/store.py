@@ -1,0 +1,253 @@
+"""The service's state on disk: SQLite in write-ahead mode, written by one thread, in the order of asking."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qrun.local.records import TERMINAL, JobFilter, JobRecord, WorkloadRow
+from qrun.local.scheduling import WorkloadHistory
+from qrun.local.scheduling.events import Event, from_dict
+from qrun.local.schema import migrate
+
+Operation = Callable[[sqlite3.Connection], None]
+
+_JOB_COLUMNS = ", ".join(JobRecord.__dataclass_fields__)
+_BUSY_SECONDS = 30.0
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # Transactions are begun and ended by hand.
+    db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+class Store:
+    """Jobs, sessions and the event record.
+
+    Reading sees what has been committed, so nothing is told that a crash could take back. Reads are done
+    by the thread that made this object, but those of parameters and results, which may be large.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        writer = _open(path)
+        migrate(writer)
+        path.chmod(0o600)
+        self._reader = _open(path)
+        self._asked: queue.SimpleQueue[tuple[Operation, Future[None]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write_all, args=(writer,), name="store", daemon=True)
+        self._thread.start()
+
+    # ---------------------------------------------------------------- writing
+
+    def write(self, operation: Operation) -> Future[None]:
+        """Do ``operation`` after all that were asked for before; the future is done when it is durable."""
+        future: Future[None] = Future()
+        self._asked.put((operation, future))
+        return future
+
+    def close(self) -> None:
+        """Write what was asked for, and end."""
+        self._asked.put(None)
+        self._thread.join()
+        self._reader.close()
+
+    def _write_all(self, db: sqlite3.Connection) -> None:
+        going_on = True
+        while going_on:
+            # All that has been asked for by now shares one transaction, so one wait for the disk.
+            asked = [self._asked.get()]
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    asked.append(self._asked.get_nowait())
+            going_on = None not in asked
+            _commit(db, [item for item in asked if item is not None])
+        db.close()
+
+    # ---------------------------------------------------------------- meta
+
+    def meta(self, name: str) -> str | None:
+        """A value that was kept under ``name``."""
+        row = self._reader.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, name: str, value: str) -> Future[None]:
+        """Keep a value under ``name``."""
+
+        def put(db: sqlite3.Connection) -> None:
+            db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
+
+        return self.write(put)
+
+    def clock_offset(self, device: str) -> float:
+        """Seconds that the device's service clock was ahead of real time."""
+        row = self._reader.execute("SELECT clock_offset FROM devices WHERE name = ?", (device,)).fetchone()
+        return float(row[0]) if row else 0.0
+
+    def latest_moment(self, device: str) -> float:
+        """The latest moment in the device's record; 0 if there is none."""
+        (latest,) = self._reader.execute("SELECT max(at) FROM events WHERE device = ?", (device,)).fetchone()
+        return float(latest or 0.0)
+
+    def live_events(self, device: str) -> list[Event]:
+        """The record of everything on a device that isn't over, in order."""
+        marks = ", ".join("?" for _ in TERMINAL)
+        rows = self._reader.execute(
+            "SELECT data FROM events WHERE device = ? AND ("  # noqa: S608
+            f" job IN (SELECT id FROM jobs WHERE status NOT IN ({marks}))"
+            " OR workload IN (SELECT id FROM sessions WHERE state != 'closed')"
+            " OR workload IN (SELECT session_id FROM jobs WHERE session_id IS NOT NULL"
+            f"   AND status NOT IN ({marks}))"
+            ") ORDER BY seq",
+            (device, *TERMINAL, *TERMINAL),
+        )
+        return [from_dict(json.loads(data)) for (data,) in rows]
+
+    # ---------------------------------------------------------------- jobs
+
+    def job(self, job: str) -> JobRecord | None:
+        """A job, unless it was deleted."""
+        row = self._reader.execute(
+            f"SELECT {_JOB_COLUMNS} FROM jobs WHERE id = ? AND NOT deleted",  # noqa: S608
+            (job,),
+        ).fetchone()
+        return _job(row) if row else None
+
+    def jobs(self, wanted: JobFilter) -> tuple[list[JobRecord], int]:
+        """One page of the jobs that are wanted, and how many there are on all pages."""
+        condition, values = _condition(wanted)
+        (count,) = self._reader.execute(f"SELECT count(*) FROM jobs WHERE {condition}", values).fetchone()  # noqa: S608
+        order = "DESC" if wanted.newest_first else "ASC"
+        rows = self._reader.execute(
+            f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {condition} ORDER BY seq {order} LIMIT ? OFFSET ?",  # noqa: S608
+            [*values, wanted.limit, wanted.offset],
+        )
+        return [_job(row) for row in rows], count
+
+    def params(self, job: str) -> bytes | None:
+        """A job's parameters, compressed with zlib. May be called from any thread."""
+        return self._blob("SELECT data FROM params WHERE job = ?", job)
+
+    def result(self, job: str) -> str | None:
+        """A job's result. May be called from any thread."""
+        data = self._blob("SELECT data FROM results WHERE job = ?", job)
+        return None if data is None else zlib.decompress(data).decode()
+
+    def log(self, job: str) -> str | None:
+        """A job's log. May be called from any thread."""
+        data = self._blob("SELECT log FROM results WHERE job = ?", job)
+        return None if data is None else zlib.decompress(data).decode()
+
+    def tags_with(self, part: str) -> list[str]:
+        """All tags that contain ``part``."""
+        rows = self._reader.execute(
+            "SELECT DISTINCT tag FROM job_tags WHERE instr(lower(tag), lower(?)) ORDER BY tag", (part,)
+        )
+        return [tag for (tag,) in rows]
+
+    def _blob(self, query: str, job: str) -> bytes | None:
+        with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
+            row = db.execute(query, (job,)).fetchone()
+        return row[0] if row else None
+
+    # ---------------------------------------------------------------- sessions, workloads, usage
+
+    def session(self, session: str) -> tuple[str, WorkloadHistory] | None:
+        """The device of a session or batch, and its history."""
+        row = self._reader.execute("SELECT device, history FROM sessions WHERE id = ?", (session,)).fetchone()
+        return (row[0], WorkloadHistory.from_dict(json.loads(row[1]))) if row else None
+
+    def usage_since(self, moment: float) -> float:
+        """Seconds used by all that was created after ``moment``: sessions by theirs, all else by its jobs."""
+        (jobs,) = self._reader.execute(
+            "SELECT total(usage) FROM jobs WHERE created >= ? AND (session_id IS NULL OR session_id IN"
+            " (SELECT id FROM sessions WHERE mode = 'batch'))",
+            (moment,),
+        ).fetchone()
+        (sessions,) = self._reader.execute(
+            "SELECT total(usage) FROM sessions WHERE mode = 'dedicated' AND created >= ?", (moment,)
+        ).fetchone()
+        return round(float(jobs) + float(sessions), 3)
+
+    def workloads(self) -> list[WorkloadRow]:
+        """All jobs outside any session, and all sessions and batches, newest first.
+
+        May be called from any thread.
+        """
+        query = (
+            "SELECT id, 'job', device, created, finished, status, reason, NULL, tags, usage, needed FROM jobs"
+            " WHERE session_id IS NULL AND NOT deleted"
+            " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
+            "  closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
+            " ORDER BY 4 DESC"
+        )
+        with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
+            return [_workload(row) for row in db.execute(query)]
+
+
+def _commit(db: sqlite3.Connection, asked: list[tuple[Operation, Future[None]]]) -> None:
+    """Do all of it in one transaction, or none."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        for operation, _ in asked:
+            operation(db)
+        db.execute("COMMIT")
+    except BaseException as error:
+        with contextlib.suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        for _, future in asked:
+            future.set_exception(error)
+    else:
+        for _, future in asked:
+            future.set_result(None)
+
+
+def _job(row: tuple[Any, ...]) -> JobRecord:
+    job = JobRecord(*row)
+    job.tags, job.private = json.loads(row[5]), bool(job.private)
+    return job
+
+
+def _workload(row: tuple[Any, ...]) -> WorkloadRow:
+    workload = WorkloadRow(*row)
+    accepting = None if workload.accepting_jobs is None else bool(workload.accepting_jobs)
+    return replace(workload, accepting_jobs=accepting, tags=json.loads(row[8]))
+
+
+def _condition(wanted: JobFilter) -> tuple[str, list[Any]]:
+    parts: list[str] = ["NOT deleted"]
+    values: list[Any] = []
+    equal = (("session_id", wanted.session_id), ("device", wanted.device), ("program", wanted.program))
+    for column, value in equal:
+        if value is not None:
+            parts.append(f"{column} = ?")
+            values.append(value)
+    if wanted.pending is not None:
+        marks = ", ".join("?" for _ in TERMINAL)
+        parts.append(f"status {'NOT IN' if wanted.pending else 'IN'} ({marks})")
+        values += TERMINAL
+    for tag in wanted.tags:
+        parts.append("id IN (SELECT job FROM job_tags WHERE tag = ?)")
+        values.append(tag)
+    if wanted.created_after is not None:
+        parts.append("created >= ?")
+        values.append(wanted.created_after)
+    if wanted.created_before is not None:
+        parts.append("created <= ?")
+        values.append(wanted.created_before)
+    return " AND ".join(parts), values

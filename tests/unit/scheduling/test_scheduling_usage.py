@@ -1,0 +1,133 @@
+"""M6–M12 in the mission's words, with numbers worked out by hand. A classical stage lasts one second."""
+
+from __future__ import annotations
+
+from rehearsal import Rehearsal
+
+
+def test_m7_session_usage_runs_from_first_job_start_until_it_goes_inactive() -> None:
+    device = Rehearsal()
+    device.session("s", at=0)
+    device.run("a", at=10, qpu_seconds=4, workload="s")  # classical 10–11, QPU 11–15
+    device.until(200)
+    assert device.states("s") == [("open", 0), ("active", 10), ("inactive", 15 + 60)]
+    assert device.usage("s") == 75 - 10
+
+
+def test_m7_session_usage_ends_at_closing_when_that_is_last() -> None:
+    device = Rehearsal()
+    device.session("s", at=0)
+    device.run("a", at=10, qpu_seconds=4, workload="s")
+    device.close("s", at=40)  # the job ended at 15, ITTL would end at 75
+    assert device.history("s").state == "closed"
+    assert device.usage("s") == 40 - 10
+
+
+def test_m7_session_usage_ends_with_its_last_job_when_that_is_last() -> None:
+    device = Rehearsal()
+    device.session("s", at=0, max_ttl=20)
+    device.run("a", at=10, qpu_seconds=100, workload="s")  # QPU 11–111, maximum TTL at 30
+    device.until(30)
+    assert device.history("s").state == "closed"
+    assert device.history("s").ongoing
+    device.until(200)
+    assert device.job("a").outcome == "completed"
+    assert device.usage("s") == 111 - 10
+
+
+def test_m7_classical_and_quantum_time_and_the_clients_thinking_all_count() -> None:
+    device = Rehearsal()
+    device.session("s", at=0)
+    device.run("a", at=0, qpu_seconds=2, workload="s")  # 0–3
+    device.run("b", at=30, qpu_seconds=2, workload="s")  # after 27 s of thinking: 30–33
+    device.close("s", at=33)
+    assert device.usage("s") == 33
+
+
+def test_m7_session_that_was_paused_counts_the_sum_of_its_active_windows() -> None:
+    device = Rehearsal()
+    device.session("s", at=0)
+    device.run("a", at=0, qpu_seconds=2, workload="s")  # active 0–63
+    device.run("b", at=1000, qpu_seconds=2, workload="s")  # active 1000–1063
+    device.until(2000)
+    assert device.states("s") == [
+        ("open", 0), ("active", 0), ("inactive", 63), ("active", 1000), ("inactive", 1063),
+    ]  # fmt: skip
+    assert device.usage("s") == 126
+
+
+def test_m8_batch_usage_is_the_sum_of_the_time_all_its_jobs_spend_on_the_qpu() -> None:
+    device = Rehearsal()
+    device.batch("b", at=0)
+    device.run("x", at=0, qpu_seconds=3, workload="b")
+    device.run("y", at=0, qpu_seconds=5, workload="b")
+    device.close("b", at=1)
+    device.until(100)
+    assert device.job("x").finished_at == 1 + 3
+    assert device.job("y").finished_at == 1 + 3 + 5
+    assert device.states("b") == [("open", 0), ("active", 0), ("closed", 9)]
+    assert device.usage("b") == 8
+
+
+def test_m9_job_usage_is_the_quantum_time_it_uses() -> None:
+    device = Rehearsal()
+    device.run("a", at=7, qpu_seconds=2.5)
+    device.until(100)
+    job = device.job("a")
+    assert (job.started_at, job.on_qpu_at, job.finished_at) == (7, 8, 10.5)
+    assert device.job_usage("a") == 2.5
+
+
+def test_m11_failed_before_the_lock_uses_nothing_and_on_the_qpu_what_it_held() -> None:
+    device = Rehearsal()
+    device.submit("early", at=0)
+    device.fail_in_preparation("early", at=0.5)
+    device.submit("late", at=0.5)
+    device.prepare("late", at=0.5, qpu_seconds=2, failure="lost calibration")
+    device.until(10)
+    assert [device.job(name).outcome for name in ("early", "late")] == ["failed", "failed"]
+    assert device.job_usage("early") == 0
+    assert device.job_usage("late") == 2
+    assert device.job("early").reason_code == 1517
+
+
+def test_m11_cancelled_while_queued_in_a_lane_and_on_the_qpu() -> None:
+    device = Rehearsal()
+    device.batch("b", at=0)
+    for name in ("qpu", "lane", "other", "more", "last", "queued"):
+        device.submit(name, at=0, workload="b")
+    device.prepare("qpu", at=0, qpu_seconds=100)
+    device.cancel("queued", at=0.5)
+    device.cancel("lane", at=0.5)
+    device.cancel("qpu", at=21)  # on the QPU since 1
+    assert device.job("queued").started_at is None
+    assert device.job("lane").started_at == 0
+    assert [device.job_usage(name) for name in ("queued", "lane", "qpu")] == [0, 0, 20]
+    for name in ("other", "more", "last"):
+        device.cancel(name, at=22)
+    assert device.usage("b") == 20
+
+
+def test_m12_a_session_costs_its_wall_clock_time_however_many_jobs_failed() -> None:
+    device = Rehearsal()
+    device.session("s", at=0)
+    device.submit("bad", at=5, workload="s")
+    device.fail_in_preparation("bad", at=6)
+    device.submit("cancelled", at=20, workload="s")
+    device.cancel("cancelled", at=20.5)
+    device.close("s", at=50)
+    assert device.job_usage("bad") == device.job_usage("cancelled") == 0
+    assert device.usage("s") == 50 - 5
+
+
+def test_usage_of_what_still_runs_is_counted_up_to_now() -> None:
+    from qrun.local.scheduling import batch_usage, job_usage, session_usage
+
+    device = Rehearsal()
+    device.session("s", at=0)
+    device.run("a", at=0, qpu_seconds=50, workload="s")
+    device.until(11)
+    assert session_usage(device.history("s"), now=11) == 11
+    assert batch_usage(device.history("s"), now=11) == 10
+    assert job_usage(device.job("a"), now=11) == 10
+    assert job_usage(device.job("a")) == 0
