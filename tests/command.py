@@ -55,20 +55,6 @@ class Qrun:
         )
 
 
-def slow_jobs(path: Path, number: int) -> Path:
-    """A workload of ``number`` jobs that each take the simulator about a second: 24 qubits, exactly."""
-    width = 24
-    turns = "".join(f"ry({0.1 * (i + 1)}) q[{i}]; " for i in range(width))
-    links = "".join(f"cx q[{i}], q[{i + 1}]; " for i in range(width - 1))
-    qasm = f"OPENQASM 3.0; include 'stdgates.inc'; qubit[{width}] q; bit[{width}] b; {(turns + links) * 2} b = measure q;"
-    lines = "\n".join(f"  - {{circuit: c, shots: {100 + i}}}" for i in range(number))
-    path.write_text(
-        "name: slow\nbackend: ideal\ndefaults: {transpile: {optimization_level: 1, seed_transpiler: 1}}\n"
-        f'circuits:\n  c: {{qasm: "{qasm}"}}\npubs:\n{lines}\n'
-    )
-    return path
-
-
 def many_jobs(path: Path, number: int, backend: str = "fake_manila") -> Path:
     """A workload of ``number`` jobs: PUBs that differ in shots can't share one."""
     lines = "\n".join(f"  - {{circuit: c, shots: {100 + i}}}" for i in range(number))

@@ -60,3 +60,19 @@ def fresh(service_env: dict[str, str], tmp_path: Path) -> Iterator[Qrun]:
     command = Qrun({**service_env, "QRUN_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}, tmp_path)
     yield command
     command("local", "stop")
+
+
+@pytest.fixture
+def occupied(service_env: dict[str, str]) -> Iterator[str]:
+    """A device that another user's active session holds: whatever is submitted to it stays queued.
+
+    The session waits for its client, whose time is real; a minute of it is allowed.
+    """
+    from tests.service.plain_client import client_of_home, sampler_job, wait
+
+    device = "fake_sherbrooke"
+    with client_of_home(Path(service_env["QRUN_HOME"])) as api:
+        session = api.post("/sessions", json={"mode": "dedicated", "backend": device}).json()["id"]
+        wait(api, api.post("/jobs", json=sampler_job(backend=device, session_id=session)).json()["id"])
+        yield device
+        api.patch(f"/sessions/{session}", json={"accepting_jobs": False})

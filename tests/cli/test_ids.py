@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.command import many_jobs, slow_jobs
+from tests.command import many_jobs
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +72,19 @@ def test_closing_twice_is_no_mistake(qrun, run):
     assert "closed" in qrun("close", run["session"]["id"]).stderr
 
 
-def test_wait_runs_out_of_time(qrun, tmp_path):
-    run_id = qrun("submit", str(slow_jobs(tmp_path / "w.yaml", 6)), "--mode", "batch").stdout.strip()
-    done = qrun("wait", run_id, "--timeout", "0.01", code=124)
+def test_wait_runs_out_of_time(qrun, occupied, tmp_path):
+    path = many_jobs(tmp_path / "w.yaml", 2, backend=occupied)
+    run_id = qrun("submit", str(path), "--mode", "batch").stdout.strip()
+    done = qrun("wait", run_id, "--timeout", "0.5", code=124)
     assert done.stdout == ""
     assert f"qrun wait {run_id}" in done.stderr
     qrun("cancel", run_id)
     qrun("wait", run_id, code=1)
     states = {job["state"] for job in qrun.json("status", run_id, "--json")["jobs"]}
-    assert states <= {"DONE", "CANCELLED"}
-    assert "CANCELLED" in states
+    assert states == {"CANCELLED"}
+    # M11: cancelled before the QPU was locked, so there is no usage; and it is not pending, but zero.
+    usage = qrun.json("usage", run_id, "--json")
+    assert (usage["usage_seconds"], usage["usage_status"]) == (0, "complete")
 
 
 def test_watch_as_json_lines(qrun, tmp_path):

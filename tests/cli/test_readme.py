@@ -13,7 +13,9 @@ from tests.command import QRUN, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(r"^```console\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-COMMANDS = [line.removeprefix("$ ") for block in CONSOLE for line in block.splitlines() if line.startswith("$ ")]
+COMMANDS = [
+    line.removeprefix("$ ") for block in CONSOLE for line in block.splitlines() if line.startswith("$ ")
+]
 
 
 def test_every_command_line_of_the_readme_runs(fresh):
@@ -34,7 +36,9 @@ def test_every_command_line_of_the_readme_runs(fresh):
 
 def _words(*command: str) -> str:
     env = {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
-    return subprocess.run([str(QRUN), *command, "--help"], capture_output=True, text=True, env=env, check=True).stdout
+    return subprocess.run(
+        [str(QRUN), *command, "--help"], capture_output=True, text=True, env=env, check=True
+    ).stdout
 
 
 def test_every_command_is_in_the_readme():
@@ -61,7 +65,10 @@ def test_exit_codes_in_the_readme_are_those_of_the_program():
     assert listed == {int(code) for code in ExitCode}
 
 
-@pytest.mark.parametrize("key", ["name", "backend", "mode", "service", "max_time", "tags", "defaults", "circuits", "observables", "pubs"])
+@pytest.mark.parametrize(
+    "key",
+    ["name", "backend", "mode", "service", "max_time", "tags", "defaults", "circuits", "observables", "pubs"],
+)
 def test_every_key_of_a_workload_is_in_the_readme(key):
     from qrun.workload.model import WorkloadFile
 

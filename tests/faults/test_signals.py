@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.command import many_jobs, slow_jobs
+from tests.command import many_jobs
 
 JOBS = 60
 
@@ -77,8 +77,9 @@ def test_m18_what_a_kill_leaves_open_is_found_and_closed(qrun, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_waiting_detaches_and_the_jobs_go_on(qrun, tmp_path, number):
-    run_id = qrun("submit", str(slow_jobs(tmp_path / "w.yaml", 4)), "--mode", "batch").stdout.strip()
+def test_a_signal_while_waiting_detaches_and_the_jobs_go_on(qrun, occupied, tmp_path, number):
+    path = many_jobs(tmp_path / "w.yaml", 2, backend=occupied)
+    run_id = qrun("submit", str(path), "--mode", "batch").stdout.strip()
     process = qrun.start("wait", run_id)
     _stderr_until(process, run_id)
     process.send_signal(number)
@@ -86,7 +87,8 @@ def test_a_signal_while_waiting_detaches_and_the_jobs_go_on(qrun, tmp_path, numb
     assert process.returncode == 130, err
     assert out == ""
     assert f"qrun cancel {run_id}" in err
-    qrun("wait", run_id)
+    assert {job["state"] for job in qrun.json("status", run_id, "--json")["jobs"]} == {"QUEUED"}
+    qrun("cancel", run_id)
 
 
 def test_a_refused_job_closes_the_session_and_tells_what_was_accepted(qrun, tmp_path, service_env):

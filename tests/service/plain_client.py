@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +15,12 @@ from qrun.local.process import ServiceInfo
 FLIP = 'OPENQASM 3.0; include "stdgates.inc"; bit[1] c; x $0; c[0] = measure $0;'
 
 Submit = Callable[..., str]
+
+
+def client_of_home(home: Path) -> httpx.Client:
+    """A client of the service whose ``QRUN_HOME`` is ``home``."""
+    service = json.loads((home / "local" / "service.json").read_text())
+    return client_of(ServiceInfo(token=(home / "local" / "token").read_text().strip(), **service))
 
 
 def client_of(info: ServiceInfo) -> httpx.Client:

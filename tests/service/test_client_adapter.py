@@ -82,7 +82,9 @@ def test_private_decoders_are_there():
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("mode", ["job", "batch"])
-def test_a_prepared_job_is_sent_later_and_its_stored_result_decoded(account, client, backend, bell, generation, mode):
+def test_a_prepared_job_is_sent_later_and_its_stored_result_decoded(
+    account, client, backend, bell, generation, mode
+):
     sampler = client.prepare(
         SAMPLER, [(bell,)], backend=backend, options={}, tags=["t-s"], shots=100, generation=generation
     )
@@ -91,7 +93,13 @@ def test_a_prepared_job_is_sent_later_and_its_stored_result_decoded(account, cli
     observable = SparsePauliOp("ZZ").apply_layout(bell.layout)
     bare = bell.remove_final_measurements(inplace=False)
     estimator = client.prepare(
-        ESTIMATOR, [(bare, observable)], backend=backend, options={}, tags=["t-e"], precision=0.1, generation=generation
+        ESTIMATOR,
+        [(bare, observable)],
+        backend=backend,
+        options={},
+        tags=["t-e"],
+        precision=0.1,
+        generation=generation,
     )
     expected = {CLIENT_SIDE: ("executor", "executor"), V2: ("sampler", "estimator")}[generation]
     assert (sampler.program_id, estimator.program_id) == expected
@@ -107,7 +115,9 @@ def test_a_prepared_job_is_sent_later_and_its_stored_result_decoded(account, cli
         _wait(channel, ids)
         counts = decode_result(expected[0], channel.result_text(ids[0]))[0].data.meas.get_counts()
         assert sum(counts.values()) == 100
-        assert decode_result(expected[1], channel.result_text(ids[1]))[0].data.evs == pytest.approx(1, abs=0.3)
+        assert decode_result(expected[1], channel.result_text(ids[1]))[0].data.evs == pytest.approx(
+            1, abs=0.3
+        )
 
 
 def _wait(channel, ids):
@@ -164,7 +174,11 @@ def test_m16_times_to_live_are_the_services(account, client, backend):
     opened = client.open_mode("session", backend, max_time=1234)
     with ControlChannel(account) as channel:
         session = channel.session(opened.session_id)
-        assert (session.mode, session.interactive_ttl_seconds, session.max_ttl_seconds) == ("session", 60, 1234)
+        assert (session.mode, session.interactive_ttl_seconds, session.max_ttl_seconds) == (
+            "session",
+            60,
+            1234,
+        )
         opened.close()
         assert channel.session(opened.session_id).closed
 
