@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -77,9 +76,10 @@ def _draw_counts(title: str, pub: dict[str, Any]) -> None:
         if "counts" not in data:
             out().print(Text(f"{title}\n  {register}: raw measurement data; see --format json"))
             continue
-        table = _table(title, "index" if pub["shape"] else None, register, "count", "share", "")
+        table = _table("index" if pub["shape"] else None, register, "count", "share", "")
         for row in _count_rows(data["counts"], bool(pub["shape"])):
             table.add_row(*row)
+        out().print(Text(title, style="bold"))
         out().print(table)
 
 
@@ -103,7 +103,7 @@ def _count_rows(counts: Any, has_shape: bool) -> Iterator[tuple[str, ...]]:
 
 
 def _draw_expectations(title: str, pub: dict[str, Any]) -> None:
-    table = _table(title, "index" if pub["shape"] else None, "expectation value", "standard error")
+    table = _table("index" if pub["shape"] else None, "expectation value", "standard error")
     stds = dict(_points(pub["data"]["stds"]))
     for number, (index, value) in enumerate(_points(pub["data"]["evs"])):
         if number == _MOST_ROWS:
@@ -111,6 +111,7 @@ def _draw_expectations(title: str, pub: dict[str, Any]) -> None:
             break
         row = (_number(value), _number(stds.get(index)))
         table.add_row(*((str(list(index)), *row) if pub["shape"] else row))
+    out().print(Text(title, style="bold"))
     out().print(table)
 
 
@@ -126,8 +127,8 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:+.4f}"
 
 
-def _table(title: str, *columns: str | None) -> Table:
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+def _table(*columns: str | None) -> Table:
+    table = Table(box=None, pad_edge=False)
     for column in columns:
         if column is not None:
             right = column in ("count", "share", "expectation value", "standard error", "QPU time")
@@ -179,7 +180,7 @@ def draw_account(account: UsageAccount) -> None:
     if account.started_at:
         closed = f"   closed {_moment(account.closed_at)}" if account.closed_at else ""
         out().print(f"started   {_moment(account.started_at)}{closed}")
-    table = _table("", "job", "state", "QPU time", "created", "started", "finished")
+    table = _table("job", "state", "QPU time", "created", "started", "finished")
     for job in account.jobs:
         table.add_row(
             job.id,
@@ -195,7 +196,7 @@ def draw_account(account: UsageAccount) -> None:
 
 def draw_runs(rows: Sequence[dict[str, Any]]) -> None:
     """A row a run, the newest first."""
-    table = _table("", "run", "name", "mode", "backend", "service", "state", "done", "submitted")
+    table = _table("run", "name", "mode", "backend", "service", "state", "done", "submitted")
     for row in rows:
         table.add_row(
             row["run"],
@@ -220,7 +221,7 @@ def draw_status(status: dict[str, Any]) -> None:
         session = status["session"]
         accepting = "accepting jobs" if session["accepting_jobs"] else "not accepting jobs"
         out().print(f"{session['mode']} {session['id']}: {session['state']}, {accepting}")
-    table = _table("", "job", "state", "reason")
+    table = _table("job", "state", "reason")
     for job in status["jobs"]:
         table.add_row(job["id"] or "–", state_text(job["state"]), job["reason"] or "")
     out().print(table)

@@ -103,19 +103,25 @@ def _prepare(
     document: Document, file: WorkloadFile, choices: Choices, service: str | None, *, quiet: bool
 ) -> tuple[Ready, RuntimeClient]:
     """Prepare the run while a spinner tells what is being done."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from qrun import config
     from qrun.cli.console import err
     from qrun.run.prepare import prepare_run
     from qrun.runtime.accounts import find_account
     from qrun.runtime.client import RuntimeClient
 
-    def connect() -> RuntimeClient:
-        return RuntimeClient(find_account(config.service_name(service, file.service)))
+    # The local service may have to start, which takes no part of this process: circuits are read meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as background:
+        account = background.submit(find_account, config.service_name(service, file.service))
 
-    if quiet or not err().is_terminal:
-        return prepare_run(document, file, connect, choices)
-    with err().status("starting") as spinner:
-        return prepare_run(document, file, connect, choices, spinner.update)
+        def connect() -> RuntimeClient:
+            return RuntimeClient(account.result())
+
+        if quiet or not err().is_terminal:
+            return prepare_run(document, file, connect, choices)
+        with err().status("starting") as spinner:
+            return prepare_run(document, file, connect, choices, spinner.update)
 
 
 def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -> None:

@@ -7,6 +7,7 @@ import json
 from datetime import datetime, timezone
 from typing import Any, cast
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from qrun.local.refusal import CODE_TOO_LARGE, CODE_TOO_MANY_TAGS, Refusal, invalid
@@ -57,6 +58,20 @@ def moment(text: str | None, name: str) -> float | None:
     except ValueError:
         raise invalid(f"{name} is not a date and time: {text!r}") from None
     return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def created_between(query: QueryParams) -> tuple[float | None, float | None]:
+    """The bounds ``created_after`` and ``created_before`` of a query, in seconds since 1970, both inclusive.
+
+    Times are told to the microsecond, so that a bound which a client read off a job must include that job.
+
+    Raises:
+        Refusal: One of them isn't a time.
+    """
+    after = moment(query.get("created_after"), "created_after")
+    before = moment(query.get("created_before"), "created_before")
+    half = 0.5e-6
+    return None if after is None else after - half, None if before is None else before + half
 
 
 def flag(text: str | None) -> bool | None:

@@ -84,14 +84,15 @@ async def list_jobs(request: Request) -> Response:
     query = request.query_params
     limit = answers.number(query.get("limit"), MOST_LISTED, 1, MOST_LISTED)
     offset = answers.number(query.get("offset"), 0, 0)
+    after, before = answers.created_between(query)
     wanted = JobFilter(
         session_id=query.get("session_id"),
         device=query.get("backend"),
         program=query.get("program"),
         pending=answers.flag(query.get("pending")),
         tags=tuple(query.getlist("tags")),
-        created_after=answers.moment(query.get("created_after"), "created_after"),
-        created_before=answers.moment(query.get("created_before"), "created_before"),
+        created_after=after,
+        created_before=before,
         newest_first=query.get("sort", "DESC").upper() != "ASC",
         limit=limit,
         offset=offset,

@@ -61,8 +61,7 @@ async def list_workloads(request: Request) -> Response:
 
 
 def _fitting(query: QueryParams, rows: list[WorkloadRow]) -> Iterator[WorkloadRow]:
-    after = answers.moment(query.get("created_after"), "created_after")
-    before = answers.moment(query.get("created_before"), "created_before")
+    after, before = answers.created_between(query)
     statuses, tags = query.getlist("status"), query.getlist("tags")
     backend, mode, search = query.get("backend"), query.get("mode"), query.get("search")
     for row in rows:
