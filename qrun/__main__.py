@@ -1,6 +1,6 @@
 """``python -m qrun``: the same program as the ``qrun`` command."""
 
-from qrun.cli.main import main
+from qrun.cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from qrun.errors import ServiceError
+
 DEFAULT_SERVICE = "local"
 """Spending real QPU time is always explicit, so the default service is the local one."""
 
@@ -14,6 +16,9 @@ def home() -> Path:
 
     ``QRUN_HOME`` where it is set, else the platform's place for a user's application data. It is
     made, readable by its owner alone, when it is first asked for.
+
+    Raises:
+        ServiceError: It can't be made.
     """
     if chosen := os.environ.get("QRUN_HOME"):
         path = Path(chosen).expanduser()
@@ -21,8 +26,7 @@ def home() -> Path:
         import platformdirs
 
         path = Path(platformdirs.user_data_dir("qrun", appauthor=False))
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
+    return _folder(path)
 
 
 def local_service_folder() -> Path:
@@ -31,8 +35,17 @@ def local_service_folder() -> Path:
     Two files in it are all that the rest of qrun knows of the local service: ``service.json`` (where
     it listens, which instance it serves) and ``token``.
     """
-    path = home() / "local"
-    path.mkdir(mode=0o700, exist_ok=True)
+    return _folder(home() / "local")
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServiceError(
+            f"The folder {path} can't be made: {error.strerror}.",
+            "Set QRUN_HOME to a folder that can be written.",
+        ) from None
     return path
 
 

@@ -84,10 +84,15 @@ class Run:
         return run_tag(self.id)
 
     @property
+    def submitting(self) -> bool:
+        """Whether its process is still at it. One that was killed has left it as it was."""
+        return self.state == SUBMITTING and _alive(self.process)
+
+    @property
     def ended(self) -> bool:
         """Whether, by the last that is known, nothing more will happen to it."""
         accepted = [job for job in self.jobs if job.job_id]
-        return self.state != SUBMITTING and all(job.state in _FINAL for job in accepted)
+        return not self.submitting and all(job.state in _FINAL for job in accepted)
 
 
 _FINAL = frozenset({"DONE", "ERROR", "CANCELLED"})

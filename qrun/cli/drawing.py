@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +31,7 @@ STATE_STYLES = {
 }
 _MOST_OUTCOMES = 16
 _MOST_ROWS = 40
+_SHORTEST_BAR, _LONGEST_BAR = 6, 24
 
 
 def state_text(state: str | None) -> Text:
@@ -37,21 +40,35 @@ def state_text(state: str | None) -> Text:
     return Text(word.lower(), style=STATE_STYLES.get(word, ""))
 
 
-def progress_view(run: Run, progress: Progress | None, seconds: float) -> RenderableType:
-    """One line: name, mode, a bar of jobs by state, counts, time."""
-    line = Text.assemble((run.name, "bold"), f" {run.id} ", (f"{run.mode} on {run.backend} ", "dim"))
+def progress_view(run: Run, progress: Progress | None, seconds: float, width: int) -> RenderableType:
+    """One line: name, mode, counts, time, and a bar of jobs by state where there is room for one.
+
+    Args:
+        run: The run.
+        progress: What is known of it, once something is.
+        seconds: How long it has been followed.
+        width: Columns of the terminal.
+    """
+    head = Text.assemble((run.name, "bold"), f" {run.id} ")
     if progress is None:
-        line.append("asking …")
-        return line
-    counts, total = progress.counts, max(len(run.jobs), 1)
-    width = 24
+        return head.append("asking …")
+    tail = Text()
+    for state, number in sorted(progress.counts.items()):
+        tail.append(f"{number} {state.lower()} ", style=STATE_STYLES.get(state, ""))
+    tail.append(f" {format_seconds(round(seconds))}", style="dim")
+    middle = Text(f"{run.mode} on {run.backend} ", style="dim")
+    room = width - len(head) - len(tail) - len(middle) - 2
+    if room >= _SHORTEST_BAR:
+        middle.append_text(_bar(progress, len(run.jobs), min(room, _LONGEST_BAR))).append(" ")
+    return Text.assemble(head, middle if room >= 0 else "", tail)
+
+
+def _bar(progress: Progress, total: int, width: int) -> Text:
+    bar = Text()
     for state in ("DONE", "ERROR", "CANCELLED", "RUNNING", "QUEUED"):
-        cells = round(width * counts.get(state, 0) / total)
-        line.append(("━" if state in ("DONE", "RUNNING") else "─") * cells, style=STATE_STYLES[state])
-    for state, number in sorted(counts.items()):
-        line.append(f" {number} {state.lower()}", style=STATE_STYLES.get(state, ""))
-    line.append(f"  {format_seconds(round(seconds))}", style="dim")
-    return line
+        cells = round(width * progress.counts.get(state, 0) / max(total, 1))
+        bar.append(("━" if state in ("DONE", "RUNNING") else "─") * cells, style=STATE_STYLES[state])
+    return bar
 
 
 def draw_results(document: dict[str, Any]) -> None:
@@ -73,14 +90,19 @@ def _precision(precision: float | None) -> str:
 
 def _draw_counts(title: str, pub: dict[str, Any]) -> None:
     for register, data in pub["data"].items():
-        if "counts" not in data:
-            out().print(Text(f"{title}\n  {register}: raw measurement data; see --format json"))
-            continue
-        table = _table("index" if pub["shape"] else None, register, "count", "share", "")
-        for row in _count_rows(data["counts"], bool(pub["shape"])):
-            table.add_row(*row)
         out().print(Text(title, style="bold"))
-        out().print(table)
+        if "counts" not in data:
+            out().print(f"  {register}: raw measurement data; see --format json")
+            continue
+        columns = [
+            _Column(register),
+            _Column("count", right=True),
+            _Column("share", 1, right=True),
+            _Column("", 2),
+        ]
+        if pub["shape"]:
+            columns.insert(0, _Column("index"))
+        _print_table(columns, list(_count_rows(data["counts"], bool(pub["shape"]))))
 
 
 def _count_rows(counts: Any, has_shape: bool) -> Iterator[tuple[str, ...]]:
@@ -103,16 +125,19 @@ def _count_rows(counts: Any, has_shape: bool) -> Iterator[tuple[str, ...]]:
 
 
 def _draw_expectations(title: str, pub: dict[str, Any]) -> None:
-    table = _table("index" if pub["shape"] else None, "expectation value", "standard error")
     stds = dict(_points(pub["data"]["stds"]))
+    rows = []
     for number, (index, value) in enumerate(_points(pub["data"]["evs"])):
         if number == _MOST_ROWS:
-            table.add_row("…", *[""] * (2 if pub["shape"] else 1))
+            rows.append(("…", "", ""))
             break
-        row = (_number(value), _number(stds.get(index)))
-        table.add_row(*((str(list(index)), *row) if pub["shape"] else row))
+        error = stds.get(index)
+        rows.append((str(list(index)), _number(value), "–" if error is None else f"{error:.4f}"))
+    columns = [_Column("index"), _Column("expectation value", right=True)]
+    columns += [_Column("standard error", 1, right=True)]
+    first = 0 if pub["shape"] else 1
     out().print(Text(title, style="bold"))
-    out().print(table)
+    _print_table(columns[first:], [row[first:] for row in rows])
 
 
 def _points(nested: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
@@ -127,13 +152,40 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:+.4f}"
 
 
-def _table(*columns: str | None) -> Table:
+@dataclass(frozen=True)
+class _Column:
+    """A column of a table."""
+
+    title: str
+    rank: int = 0
+    """Columns of the highest rank go first where the terminal is too narrow; those of rank 0 stay."""
+    right: bool = False
+
+
+def _print_table(columns: Sequence[_Column], rows: Sequence[Sequence[str | Text]]) -> None:
+    """A table whose cells are never cut: where it is too wide, whole columns are left out, and it says so."""
+    kept = list(range(len(columns)))
+    widths = [
+        max([cell_len(column.title), *(_width(row[i]) for row in rows)]) for i, column in enumerate(columns)
+    ]
+    while len(kept) > 1 and sum(widths[i] + 2 for i in kept) - 2 > out().width:
+        least = max(kept, key=lambda i: columns[i].rank)
+        if columns[least].rank == 0:
+            break
+        kept.remove(least)
     table = Table(box=None, pad_edge=False)
-    for column in columns:
-        if column is not None:
-            right = column in ("count", "share", "expectation value", "standard error", "QPU time")
-            table.add_column(column, justify="right" if right else "left", no_wrap=True)
-    return table
+    for i in kept:
+        table.add_column(columns[i].title, justify="right" if columns[i].right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(row[i] for i in kept))
+    out().print(table)
+    hidden = [column.title for i, column in enumerate(columns) if i not in kept and column.title]
+    if hidden:
+        say(f"not shown for lack of room: {', '.join(hidden)}", style="dim")
+
+
+def _width(cell: str | Text) -> int:
+    return cell_len(cell) if isinstance(cell, str) else cell.cell_len
 
 
 def draw_failures(run: Run, jobs: Sequence[JobRecord]) -> None:
@@ -180,9 +232,10 @@ def draw_account(account: UsageAccount) -> None:
     if account.started_at:
         closed = f"   closed {_moment(account.closed_at)}" if account.closed_at else ""
         out().print(f"started   {_moment(account.started_at)}{closed}")
-    table = _table("job", "state", "QPU time", "created", "started", "finished")
-    for job in account.jobs:
-        table.add_row(
+    columns = [_Column("job"), _Column("state"), _Column("QPU time", right=True)]
+    columns += [_Column("created", 3), _Column("started", 2), _Column("finished", 1)]
+    rows = [
+        (
             job.id,
             state_text(job.state),
             "pending" if job.qpu_seconds is None else format_seconds(job.qpu_seconds),
@@ -190,15 +243,24 @@ def draw_account(account: UsageAccount) -> None:
             _moment(job.started),
             _moment(job.finished),
         )
-    if account.jobs:
-        out().print(table)
+        for job in account.jobs
+    ]
+    if rows:
+        _print_table(columns, rows)
 
 
 def draw_runs(rows: Sequence[dict[str, Any]]) -> None:
     """A row a run, the newest first."""
-    table = _table("run", "name", "mode", "backend", "service", "state", "done", "submitted")
-    for row in rows:
-        table.add_row(
+    columns = [
+        _Column("run"),
+        _Column("name", 1),
+        _Column("mode", 4),
+        _Column("backend", 3),
+        _Column("service", 6),
+    ]
+    columns += [_Column("state"), _Column("done", 2, right=True), _Column("submitted", 5)]
+    cells = [
+        (
             row["run"],
             row["name"],
             row["mode"],
@@ -208,7 +270,9 @@ def draw_runs(rows: Sequence[dict[str, Any]]) -> None:
             f"{row['jobs_done']}/{row['jobs']}",
             _moment(datetime.fromisoformat(row["submitted"])),
         )
-    out().print(table)
+        for row in rows
+    ]
+    _print_table(columns, cells)
 
 
 def draw_status(status: dict[str, Any]) -> None:
@@ -221,10 +285,10 @@ def draw_status(status: dict[str, Any]) -> None:
         session = status["session"]
         accepting = "accepting jobs" if session["accepting_jobs"] else "not accepting jobs"
         out().print(f"{session['mode']} {session['id']}: {session['state']}, {accepting}")
-    table = _table("job", "state", "reason")
-    for job in status["jobs"]:
-        table.add_row(job["id"] or "–", state_text(job["state"]), job["reason"] or "")
-    out().print(table)
+    columns = [_Column("job"), _Column("state"), _Column("reason", 1)]
+    _print_table(
+        columns, [(job["id"] or "–", state_text(job["state"]), job["reason"] or "") for job in status["jobs"]]
+    )
 
 
 def _moment(moment: datetime | None) -> str:

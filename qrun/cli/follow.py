@@ -153,7 +153,7 @@ class _Live:
     def _draw(self) -> Any:
         from qrun.cli.drawing import progress_view
 
-        return progress_view(self._run, self._last, time.monotonic() - self._started)
+        return progress_view(self._run, self._last, time.monotonic() - self._started, err().width)
 
 
 def _line_of_end(progress: Progress, seconds: float) -> None:

@@ -73,6 +73,16 @@ def main() -> None:
         # The reader of a pipeline has gone. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.DONE)
+    except OSError as error:
+        from qrun.cli.console import say_error
+
+        if _debug:
+            _print_traceback(error)
+        where = f" ({error.filename})" if error.filename else ""
+        say_error(
+            f"The system refused: {error.strerror or error}{where}.", "Check the disk and the file's owner."
+        )
+        sys.exit(ExitCode.SERVICE)
     except Exception as error:
         from qrun.cli.console import say_error
         from qrun.cli.secrets import without_secrets

@@ -8,6 +8,7 @@ import re
 from contextlib import suppress
 
 from qrun import config
+from qrun.errors import QrunError
 
 _AUTHORIZATION = re.compile(r"\b(Bearer|apikey)(\s+|=)[^\s'\"&]{8,}")
 
@@ -24,7 +25,7 @@ def _known_secrets() -> list[str]:
     from qrun.runtime.accounts import account_file
 
     found = {os.environ.get("QISKIT_IBM_TOKEN", "")}
-    with suppress(OSError):
+    with suppress(OSError, QrunError):
         found.add((config.local_service_folder() / "token").read_text(encoding="utf-8").strip())
     with suppress(OSError, ValueError, AttributeError):
         accounts = json.loads(account_file().read_text(encoding="utf-8"))

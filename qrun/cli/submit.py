@@ -91,6 +91,10 @@ def _choices(mode: Mode | None, backend: str | None, tags: list[str] | None, max
         except ValueError as error:
             raise UsageError(f"--tag {tag!r}: {error}.") from None
     seconds = seconds_of("--max-time", max_time)
+    if seconds is not None and seconds < 1:
+        raise UsageError("--max-time is at least one second.", "For example: --max-time 25m")
+    if backend is not None and not backend.strip():
+        raise UsageError("--backend is empty.", "Is a variable of the shell unset?")
     return Choices(
         mode=mode.value if mode else None,
         backend=backend,

@@ -43,6 +43,8 @@ def words_of(ids: Iterable[str]) -> list[str]:
     """
     words: list[str] = []
     for word in ids:
+        if not word.strip():
+            raise UsageError("An ID is empty.", "Is a variable of the shell unset?")
         if word == "-":
             lines = [line.split()[0] for line in sys.stdin if line.split()]
             if not lines:

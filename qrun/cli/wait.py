@@ -27,7 +27,7 @@ def wait(
     ended = []
     with Ledger() as ledger:
         for run in find_runs(ids, ledger):
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            left = None if deadline is None else round(max(0.0, deadline - time.monotonic()), 1)
             with ControlChannel(find_account(run.service).at_instance(run.instance)) as channel:
                 ended.append(
                     follow_run(channel, ledger, run, timeout=left, quiet=quiet, live=not no_progress)

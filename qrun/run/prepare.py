@@ -18,7 +18,7 @@ from qrun.runtime.client import PreparedJob, RuntimeClient, option_names
 from qrun.workload.document import Document
 from qrun.workload.isa import IsaPub, compile_pubs
 from qrun.workload.load import ESTIMATOR, SAMPLER, Workload, load_workload
-from qrun.workload.model import LeastBusyBackend, WorkloadFile
+from qrun.workload.model import MOST_TAGS, LeastBusyBackend, WorkloadFile
 from qrun.workload.validate import did_you_mean
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def prepare_run(
         LimitError: The plan of the instance refuses the mode.
         ServiceError: The service can't be reached, or refuses.
     """
+    tags = _tags(file, choices)
     progress("reading circuits")
     workload = load_workload(document, file)
     names = {kind: option_names(kind, file.defaults.primitives) for kind in (SAMPLER, ESTIMATOR)}
@@ -89,7 +90,6 @@ def prepare_run(
     progress(f"compiling for {backend.name}")
     isa = compile_pubs(workload, backend)
     run_id = new_run_id()
-    tags = [*file.tags, *choices.tags]
     jobs = [_prepare(job, isa, client, backend, run_id, tags, workload) for job in planned]
     ready = Ready(
         run_id=run_id,
@@ -102,6 +102,13 @@ def prepare_run(
         pubs=_ledger_pubs(planned, workload),
     )
     return ready, client
+
+
+def _tags(file: WorkloadFile, choices: Choices) -> list[str]:
+    tags = list(dict.fromkeys([*file.tags, *choices.tags]))
+    if len(tags) > MOST_TAGS:
+        raise UsageError(f"A job can have {MOST_TAGS} tags of yours, not {len(tags)}.", "Leave some out.")
+    return tags
 
 
 def _backend(workload: Workload, client: RuntimeClient, asked: str | None) -> BackendV2:

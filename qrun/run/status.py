@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qrun.ledger import INCOMPLETE, SUBMITTING, Ledger, Run
+from qrun.ledger import INCOMPLETE, SUBMITTED, SUBMITTING, Ledger, Run
 from qrun.run.follow import Progress, look
 from qrun.runtime.control import ControlChannel
 from qrun.runtime.records import CANCELLED, DONE, ERROR, QUEUED, RUNNING, JobRecord, SessionRecord
@@ -78,8 +78,10 @@ def overall_state(run: Run) -> str:
     for state in (RUNNING, QUEUED):
         if state in states:
             return state
-    if run.state in (SUBMITTING, INCOMPLETE):
-        return run.state.upper()
+    if run.submitting:
+        return SUBMITTING.upper()
+    if run.state != SUBMITTED:
+        return INCOMPLETE.upper()
     return next((state for state in (ERROR, CANCELLED, DONE) if state in states), "UNKNOWN")
 
 

@@ -393,9 +393,10 @@ def _client_errors(doing: str) -> Iterator[None]:
 
 def _told(doing: str, message: str, kind: str) -> ServiceError | LimitError:
     code = _code(message)
-    # The client wraps the service's message in its own and in that of the HTTP library.
-    message = re.sub(r"^'?\"?(?:.*?Client Error: .*? for url: \S+?\. )", "", message).strip("'\" ")
-    message = re.sub(r",? Error code: \d+\.?$", "", message)
+    # The client wraps the service's message in its own and in that of the HTTP library, and where it does
+    # not find all the headers that it looks for, it appends the whole body.
+    message = re.sub(r"^'?\"?(?:.*?(?:Client|Server) Error: .*? for url: \S+?\. )", "", message).strip("'\" ")
+    message = re.sub(r",? Error code: \d+\.*( \{.*)?$", "", message, flags=re.DOTALL).rstrip(".") + "."
     text = f"Could not {doing}: {message}"
     if code == SESSION_NOT_ALLOWED:
         return LimitError(text, "Use --mode batch or --mode job, or an instance of a paid plan.")

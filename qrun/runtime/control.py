@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from qrun.errors import AccountError, ServiceError
-from qrun.runtime.accounts import Account
+from qrun.runtime.accounts import LOCAL, Account, find_account
 from qrun.runtime.records import (
     JobRecord,
     JobTimes,
@@ -56,6 +56,7 @@ class ControlChannel:
         self.account = account
         self._bearer: str | None = None
         self._bearer_expires = 0.0
+        self._revived = False
         # A proxy that the shell names is not for this machine's own address.
         self._http = httpx.Client(
             trust_env=not account.is_loopback,
@@ -174,27 +175,41 @@ class ControlChannel:
         json: Any = None,
     ) -> httpx.Response:
         """Send a request; repeat it where that is safe. All that is sent here may be sent twice."""
-        for delay in (*_RETRY_DELAYS, None):
+        delays = iter(_RETRY_DELAYS)
+        while True:
             try:
                 response = self._http.request(
                     method, f"{self.account.api_url}{path}", params=params, json=json, headers=self._headers()
                 )
             except httpx.HTTPError as error:
-                if delay is None:
-                    raise ServiceError(
-                        f"{self._where()} can't be reached: {type(error).__name__}: {error}".rstrip(": ")
-                        + ".",
-                        "Check the network; jobs already submitted go on without it.",
-                    ) from None
+                if self._revive(error):
+                    continue
+                if (delay := next(delays, None)) is None:
+                    raise self._unreachable(error) from None
                 time.sleep(delay)
                 continue
-            if response.status_code in _RETRIED and delay is not None:
-                time.sleep(_retry_after(response) or delay * random.uniform(0.8, 1.2))  # noqa: S311
-                continue
             if response.is_success:
+                self._revived = False
                 return response
-            raise self._error(response, path)
-        raise AssertionError("the loop returns or raises")
+            if response.status_code not in _RETRIED or (delay := next(delays, None)) is None:
+                raise self._error(response, path)
+            time.sleep(_retry_after(response) or delay * random.uniform(0.8, 1.2))  # noqa: S311
+
+    def _unreachable(self, error: httpx.HTTPError) -> ServiceError:
+        detail = f"{type(error).__name__}: {error}".rstrip(": ")
+        return ServiceError(
+            f"{self._where()} can't be reached: {detail}.",
+            "Check the network; jobs already submitted go on without it.",
+        )
+
+    def _revive(self, error: httpx.HTTPError) -> bool:
+        """Start the local service again where it has gone; it takes up its jobs where it left them."""
+        if self.account.name != LOCAL or not isinstance(error, httpx.ConnectError) or self._revived:
+            return False
+        self._revived = True
+        self.account = find_account(LOCAL)
+        self._bearer = None
+        return True
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._access_token()}", "Service-CRN": self.account.instance or ""}
@@ -207,13 +222,7 @@ class ControlChannel:
 
     def _fetch_access_token(self) -> tuple[str, float]:
         form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": self.account.token}
-        try:
-            response = self._http.post(f"{self.account.iam_url}/identity/token", data=form)
-        except httpx.HTTPError as error:
-            raise ServiceError(
-                f"The token service {self.account.iam_url} can't be reached: {type(error).__name__}.",
-                "Check the network.",
-            ) from None
+        response = self._http.post(f"{self.account.iam_url}/identity/token", data=form)
         if not response.is_success:
             raise AccountError(
                 f"The token of account {self.account.name!r} was refused (HTTP {response.status_code}).",

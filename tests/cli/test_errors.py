@@ -164,3 +164,49 @@ def test_secrets_are_their_owners_alone(qrun, service_env):
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     listing = os.popen("ps -eo args").read()
     assert token not in listing
+
+
+@pytest.mark.parametrize("command", ["cancel", "status", "usage", "wait", "results", "close"])
+def test_an_empty_id_means_nothing(qrun, command):
+    """``qrun cancel "$UNSET"`` must not take the only run there is."""
+    assert "ID is empty" in qrun(command, "", code=2).stderr
+
+
+def test_a_home_that_cannot_be_made_is_told(fresh, tmp_path):
+    (tmp_path / "file").write_text("")
+    for home in (tmp_path / "file", tmp_path / "file" / "below", "/proc/qrun"):
+        done = fresh("list", code=3, env={"QRUN_HOME": str(home)})
+        assert "QRUN_HOME" in done.stderr
+        assert "mistake in qrun" not in done.stderr
+
+
+def test_standard_output_that_cannot_be_written(qrun):
+    import subprocess
+
+    from tests.command import QRUN
+
+    full = subprocess.run(
+        f"{QRUN} list --json > /dev/full",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=qrun.env,
+        check=False,
+    )
+    assert full.returncode == 3
+    assert "No space left" in full.stderr
+    closed = subprocess.run(
+        f"{QRUN} list >&-", shell=True, capture_output=True, text=True, env=qrun.env, check=False
+    )
+    assert closed.returncode == 0, closed.stderr
+
+
+def test_too_many_tags_are_refused_before_anything_is_sent(qrun):
+    tags = [word for i in range(7) for word in ("--tag", f"t{i}")]
+    assert "6 tags" in qrun("submit", "workloads/bell.yaml", *tags, code=2).stderr
+
+
+def test_a_maximum_time_above_the_services_is_told_in_words(qrun):
+    done = qrun("submit", "workloads/bell.yaml", "--mode", "batch", "--max-time", "100h", code=3)
+    assert "28800" in done.stderr
+    assert "{" not in done.stderr

@@ -96,3 +96,14 @@ def test_watch_as_json_lines(qrun, tmp_path):
     assert {event["job"] for event in events[:-1] if event["state"] == "DONE"} == {
         job["id"] for job in qrun.json("status", run_id, "--json")["jobs"]
     }
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "200"])
+def test_narrow_terminals_keep_ids_and_states_whole(qrun, run, columns):
+    shown = qrun("usage", run["id"], env={"COLUMNS": columns})
+    for job in run["jobs"]:
+        assert job["id"] in shown.stdout
+    assert "done" in shown.stdout
+    assert ("created" in shown.stdout) == (columns == "200")
+    assert ("not shown" in shown.stderr) == (columns != "200")
+    assert run["id"] in qrun("list", "-n", "1000", env={"COLUMNS": columns}).stdout

@@ -111,3 +111,24 @@ def test_a_refused_job_closes_the_session_and_tells_what_was_accepted(qrun, tmp_
     own("close", run["run"])
     own("wait", run["run"], code=1)
     own("local", "stop")
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1])
+def test_an_interruption_while_starting_gives_no_traceback(qrun, delay):
+    process = qrun.start("submit", "workloads/bell.yaml")
+    time.sleep(0.05 + delay)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    # In its first hundredths of a second the interpreter itself is still starting; that is not qrun's to handle.
+    assert process.returncode in (130, -signal.SIGINT), err
+    assert "qrun/cli" not in err
+
+
+def test_a_local_service_that_dies_is_started_again_by_who_follows(qrun, tmp_path, service_env):
+    home = tmp_path / "home"
+    own = type(qrun)({**service_env, "QRUN_HOME": str(home), "HOME": str(tmp_path)}, qrun.cwd)
+    run_id = own("submit", str(many_jobs(tmp_path / "w.yaml", 20)), "--mode", "batch").stdout.strip()
+    os.kill(own.json("local", "status", "--json")["pid"], signal.SIGKILL)
+    own("wait", run_id)
+    assert {job["state"] for job in own.json("status", run_id, "--json")["jobs"]} == {"DONE"}
+    own("local", "stop")
