@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from qrun.cli import options
 
 
 def watch(
     ids: options.RunIds,
-    json: options.Json = False,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON line an event.")] = False,
     timeout: options.Timeout = None,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,

@@ -50,8 +50,11 @@ class Ready:
 
     @property
     def notes(self) -> list[str]:
-        """What the client warned about, each once."""
-        return list(dict.fromkeys(note for job in self.jobs for note in job.notes))
+        """What the user should know: options without effect, and what the client warned about, each once."""
+        notes = [note for job in self.jobs for note in job.notes]
+        if self.max_time and self.mode.mode == "job":
+            notes.insert(0, "the maximum time is a batch's or session's; it has no effect in job mode")
+        return list(dict.fromkeys(notes))
 
 
 def prepare_run(
