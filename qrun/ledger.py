@@ -58,6 +58,8 @@ class LedgerPub:
     shots: int | None
     precision: float | None
     shape: tuple[int, ...]
+    observables: Any = None
+    """What its observables are called, in lists of their shape; ``None`` for a Sampler PUB."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ class Ledger:
             )
             db.executemany(
                 "INSERT INTO pubs (run_id, idx, name, circuit, primitive, job_idx, position, shots, "
-                "precision, shape) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "precision, shape, observables) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         run_id,
@@ -226,6 +228,7 @@ class Ledger:
                         pub.shots,
                         pub.precision,
                         json.dumps(pub.shape),
+                        json.dumps(pub.observables),
                     )
                     for pub in pubs
                 ],
@@ -369,6 +372,7 @@ def _pub(row: sqlite3.Row) -> LedgerPub:
         row["shots"],
         row["precision"],
         tuple(json.loads(row["shape"])),
+        json.loads(row["observables"] or "null"),
     )
 
 
@@ -436,7 +440,11 @@ def _first_schema(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-_MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first_schema]
+def _observables_of_pubs(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE pubs ADD COLUMN observables TEXT")
+
+
+_MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first_schema, _observables_of_pubs]
 
 
 def _migrate(db: sqlite3.Connection) -> None:

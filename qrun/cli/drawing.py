@@ -31,6 +31,7 @@ STATE_STYLES = {
 }
 _MOST_OUTCOMES = 16
 _MOST_ROWS = 40
+_LONGEST_LABEL = 32
 _SHORTEST_BAR, _LONGEST_BAR = 6, 24
 
 
@@ -129,15 +130,29 @@ def _draw_expectations(title: str, pub: dict[str, Any]) -> None:
     rows = []
     for number, (index, value) in enumerate(_points(pub["data"]["evs"])):
         if number == _MOST_ROWS:
-            rows.append(("…", "", ""))
+            rows.append(("…", "", "", ""))
             break
-        error = stds.get(index)
-        rows.append((str(list(index)), _number(value), "–" if error is None else f"{error:.4f}"))
-    columns = [_Column("index"), _Column("expectation value", right=True)]
+        error, label = stds.get(index), _label(pub.get("observables"), index)
+        rows.append((str(list(index)), label, _number(value), "–" if error is None else f"{error:.4f}"))
+    columns = [_Column("index"), _Column("observable", 2), _Column("expectation value", right=True)]
     columns += [_Column("standard error", 1, right=True)]
     first = 0 if pub["shape"] else 1
     out().print(Text(title, style="bold"))
     _print_table(columns[first:], [row[first:] for row in rows])
+
+
+def _label(observables: Any, index: tuple[int, ...]) -> str:
+    """The observable at a point of the PUB. Its array broadcasts against the PUB's shape from the right."""
+    depth, below = 0, observables
+    while isinstance(below, list):
+        depth, below = depth + 1, below[0]
+    for position in index[len(index) - depth :]:
+        observables = observables[0 if len(observables) == 1 else position]
+    return _shortened(str(observables or ""))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
 
 
 def _points(nested: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:

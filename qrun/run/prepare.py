@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qrun.errors import UsageError
 from qrun.ledger import LedgerPub, job_tag, new_run_id, run_tag
@@ -182,6 +182,16 @@ def _ledger_pubs(planned: Sequence[PlannedJob], workload: Workload) -> list[Ledg
             shots=pub.shots,
             precision=pub.precision,
             shape=pub.shape,
+            observables=_labels(workload.file.pubs[pub.index].observables),
         )
         for pub in workload.pubs
     ]
+
+
+def _labels(spec: Any) -> Any:
+    """What observables are called, in lists of their shape: a name, a Pauli string, or the sum's terms."""
+    if isinstance(spec, list):
+        return [_labels(item) for item in spec]
+    if isinstance(spec, dict):
+        return " ".join(f"{weight:+g} {pauli}" for pauli, weight in spec.items())
+    return spec

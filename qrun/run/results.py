@@ -110,6 +110,7 @@ def _pub_entry(pub: LedgerPub, job: LedgerJob, result: Any) -> dict[str, Any]:
         entry["shots"] = pub.shots
     else:
         entry["precision"] = pub.precision
+        entry["observables"] = pub.observables
     if result is None:
         entry |= {"data": None, "state": job.state or "NOT SENT", "error": job.reason}
         return entry

@@ -118,6 +118,7 @@ pubs:
     pubs = qrun.json("results", run_id, "--format", "json")["pubs"]
     assert [pub["name"] for pub in pubs] == ["grid", "sweep", "point", "fewer"]
     assert [pub["shape"] for pub in pubs] == [[2, 3], [2], [], []]
+    assert pubs[0]["observables"] == [["ZI"], ["IZ"]]
     assert pubs[0]["data"]["evs"] == [pytest.approx([1, 1, 1]), pytest.approx([1, -1, 1])]
     assert pubs[1]["data"] == {"c": {"counts": [{"00": 50}, {"01": 50}]}}
     assert pubs[2]["data"] == {"c": {"counts": {"00": 50}}}
@@ -125,6 +126,7 @@ pubs:
     assert pubs[1]["job_id"] == pubs[2]["job_id"] != pubs[3]["job_id"]
     table = qrun("results", run_id).stdout
     assert "[1, 1]" in table
+    assert [line.split()[2] for line in table.splitlines() if line.startswith("[")][:6] == ["ZI"] * 3 + ["IZ"] * 3
     assert "-1.0000" in table
 
 

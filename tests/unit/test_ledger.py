@@ -115,6 +115,22 @@ def _write_many(path):
             _add(ledger, "many")
 
 
+def test_a_ledger_of_an_older_qrun_is_brought_up_to_date(tmp_path):
+    from qrun.ledger import _MIGRATIONS
+
+    path = tmp_path / "old.sqlite"
+    with sqlite3.connect(path, isolation_level=None) as db:
+        _MIGRATIONS[0](db)
+        db.execute("PRAGMA user_version = 1")
+        db.execute("INSERT INTO runs VALUES ('r1', 'n', '2026-11-22T00:00:00+00:00', 'local', NULL, 'b', 'job', "
+                   "'submitted', NULL, NULL, 'w', 't', '{}', 1)")  # fmt: skip
+        db.execute("INSERT INTO pubs VALUES ('r1', 0, 'p', 'c', 'estimator', 0, 0, NULL, 0.1, '[2]')")
+    with Ledger(path) as ledger:
+        assert ledger.run("r1").pubs[0].shape == (2,)
+        assert ledger.run("r1").pubs[0].observables is None
+        assert ledger.run(_add(ledger)).pubs == (PUB,)
+
+
 def test_several_processes_at_once(tmp_path):
     path = tmp_path / "new.sqlite"
     context = multiprocessing.get_context("spawn")
