@@ -38,6 +38,11 @@ def local_service_folder() -> Path:
     return _folder(home() / "local")
 
 
+def results_folder(run_id: str) -> Path:
+    """The folder of a run's results."""
+    return _folder(_folder(home() / "runs") / run_id)
+
+
 def _folder(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ process, what may exist on the service is on record here. Several qrun processes
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from qrun import config
 from qrun.errors import ServiceError, UsageError
@@ -76,19 +77,16 @@ class Run:
     state: str
     session_id: str | None
     session_closed: bool
-    process: int
     jobs: tuple[LedgerJob, ...] = field(repr=False)
     pubs: tuple[LedgerPub, ...] = field(repr=False)
+
+    submitting: bool
+    """Whether its process is still at it. One that was killed leaves the state, but not its hold."""
 
     @property
     def tag(self) -> str:
         """The tag that all its jobs carry."""
         return run_tag(self.id)
-
-    @property
-    def submitting(self) -> bool:
-        """Whether its process is still at it. One that was killed has left it as it was."""
-        return self.state == SUBMITTING and _alive(self.process)
 
     @property
     def ended(self) -> bool:
@@ -139,6 +137,7 @@ class Ledger:
         except (sqlite3.Error, OSError) as error:
             raise _unusable(path, error) from None
         self.path = path
+        self._holding: set[str] = set()
 
     def __enter__(self) -> Ledger:
         return self
@@ -156,7 +155,7 @@ class Ledger:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             raise _unusable(self.path, error) from None
 
     def add_run(
@@ -321,7 +320,51 @@ class Ledger:
         rows = self._query(
             "SELECT * FROM runs WHERE session_id IS NOT NULL AND session_closed IS NULL ORDER BY rowid", ()
         )
-        return [self._run(row) for row in rows if not _alive(row["process"])]
+        return [self._run(row) for row in rows if not self.held(row["id"])]
+
+    @contextmanager
+    def hold(self, run_id: str) -> Iterator[None]:
+        """Hold a run while its jobs are sent. The hold ends with the process, however that ends."""
+        with self._lock_file(run_id) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._holding.add(run_id)
+            try:
+                yield
+            finally:
+                self._holding.discard(run_id)
+
+    def held(self, run_id: str) -> bool:
+        """Whether a process, this one or another, is sending a run's jobs."""
+        return run_id in self._holding or self.held_by_others(run_id)
+
+    def held_by_others(self, run_id: str) -> bool:
+        """Whether another process is sending a run's jobs.
+
+        A lock and not a process number: those are used again, in containers soon, and mean nothing on
+        another machine that shares the folder.
+        """
+        if run_id in self._holding or not self._lock_path(run_id).exists():
+            return False
+        with self._lock_file(run_id) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
+
+    def _lock_path(self, run_id: str) -> Path:
+        return self.path.parent / "locks" / f"{run_id}.lock"
+
+    @contextmanager
+    def _lock_file(self, run_id: str) -> Iterator[IO[str]]:
+        path = self._lock_path(run_id)
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            file = path.open("a")
+        except OSError as error:
+            raise _unusable(path, error) from None
+        with file:
+            yield file
 
     def _query(self, sql: str, values: Sequence[Any]) -> list[sqlite3.Row]:
         try:
@@ -343,9 +386,9 @@ class Ledger:
             state=row["state"],
             session_id=row["session_id"],
             session_closed=row["session_closed"] is not None,
-            process=row["process"],
             jobs=tuple(_job(job) for job in jobs),
             pubs=tuple(_pub(pub) for pub in pubs),
+            submitting=row["state"] == SUBMITTING and self.held(row["id"]),
         )
 
 
@@ -378,16 +421,6 @@ def _pub(row: sqlite3.Row) -> LedgerPub:
 
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat()
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _unusable(path: Path, error: Exception) -> ServiceError:

@@ -36,6 +36,7 @@ class Qrun:
         )
         assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr, done.stderr
+        assert "mistake in qrun" not in done.stderr, done.stderr
         return done
 
     def json(self, *words: str, code: int | None = 0) -> Any:

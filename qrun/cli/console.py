@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,14 @@ def print_json(document: Any, *, one_line: bool = False) -> None:
 
 
 def say(text: str, *, style: str | None = None) -> None:
-    """A line for a person, on standard error."""
+    """A line for a person, on standard error. That nobody can read it is no reason to stop."""
     from rich.text import Text
 
-    err().print(Text(text, style=style or ""))
+    from qrun.cli.secrets import without_secrets
+
+    # Where the reader has gone, rich ends the program.
+    with suppress(OSError, SystemExit):
+        err().print(Text(without_secrets(text), style=style or ""))
 
 
 def print_error(error: QrunError) -> None:
@@ -65,6 +70,7 @@ def say_error(message: str, hint: str | None = None) -> None:
 
     from qrun.cli.secrets import without_secrets
 
-    err().print(Text.assemble(("error: ", "bold red"), without_secrets(message)))
-    if hint:
-        err().print(Text.assemble(("  hint: ", "cyan"), without_secrets(hint)))
+    with suppress(OSError, SystemExit):
+        err().print(Text.assemble(("error: ", "bold red"), without_secrets(message)))
+        if hint:
+            err().print(Text.assemble(("  hint: ", "cyan"), without_secrets(hint)))

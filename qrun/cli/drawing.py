@@ -192,7 +192,7 @@ def _print_table(columns: Sequence[_Column], rows: Sequence[Sequence[str | Text]
     for i in kept:
         table.add_column(columns[i].title, justify="right" if columns[i].right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(row[i] for i in kept))
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in (row[i] for i in kept)))
     out().print(table)
     hidden = [column.title for i, column in enumerate(columns) if i not in kept and column.title]
     if hidden:

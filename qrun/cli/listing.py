@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +28,8 @@ def list_runs(
 
     with Ledger() as ledger:
         runs = ledger.runs(limit=limit)
-        if not offline and _refresh(ledger, runs):
+        if not offline:
+            _refresh(ledger, runs)
             runs = ledger.runs(limit=limit)
         rows = [list_row(run) for run in runs]
         left_open = ledger.left_open()
@@ -43,20 +45,25 @@ def list_runs(
         say(f"run {run.id} left its {run.mode} open; close it with: qrun close {run.id}", style="yellow")
 
 
-def _refresh(ledger: Ledger, runs: list[Run]) -> bool:
+def _refresh(ledger: Ledger, runs: list[Run]) -> None:
     """Ask the services of runs that were still going; what can't be reached keeps what was last known."""
-    going = [run for run in runs if not run.ended]
-    if not going:
-        return False
+    left_open = {run.id: run for run in ledger.left_open()}
+    going = {run.id: run for run in runs if not run.ended}
+    of_service: dict[tuple[str, str | None], list[Run]] = {}
+    for run in {**left_open, **going}.values():
+        of_service.setdefault((run.service, run.instance), []).append(run)
+    if not of_service:
+        return
     from qrun.errors import QrunError
     from qrun.run.follow import look
     from qrun.runtime.accounts import find_account
     from qrun.runtime.control import ControlChannel
 
-    for run in going:
-        with (
-            suppress(QrunError),
-            ControlChannel(find_account(run.service).at_instance(run.instance)) as channel,
-        ):
-            look(channel, ledger, run)
-    return True
+    for (service, instance), asked in of_service.items():
+        with suppress(QrunError), ControlChannel(find_account(service).at_instance(instance)) as channel:
+            # A list is wanted now: a service that does not answer at once is not asked again.
+            channel.deadline = time.monotonic()
+            for run in asked:
+                look(channel, ledger, run)
+                if run.id in left_open and run.session_id and channel.session(run.session_id).closed:
+                    ledger.session_closed(run.session_id)

@@ -22,27 +22,48 @@ def interrupting() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def finishing(told: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Note a signal and let the job in hand be finished; a second Ctrl-C interrupts at once.
+class Finishing:
+    """Notes a signal and lets the job in hand be finished. Use it as a context manager.
+
+    Signals come in pairs: a terminal that closes sends SIGHUP twice, a service manager SIGTERM and SIGHUP.
+    So only a second Ctrl-C interrupts, and only where :meth:`interruptible` allows it; opening and closing of
+    a batch or session are never broken off.
 
     Args:
         told: Called when the first signal comes.
-
-    Yields:
-        A function that says whether a signal has come.
     """
-    asked = False
 
-    def note(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told = told
+        self._interruptible = False
+        self._handlers = _handled_by(self._note)
+        self.asked = False
+
+    def __enter__(self) -> Finishing:
+        self._handlers.__enter__()
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        # Once asked to stop the program ends; a signal that comes late must not change its exit code.
+        if not self.asked:
+            self._handlers.__exit__(*details)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Where a second Ctrl-C may break off what hangs."""
+        self._interruptible = True
+        try:
+            yield
+        finally:
+            self._interruptible = False
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if not self.asked:
+            self.asked = True
+            self._told()
+        elif number == signal.SIGINT and self._interruptible:
+            self._interruptible = False
             raise KeyboardInterrupt
-        asked = True
-        told()
-
-    with _handled_by(note):
-        yield lambda: asked
 
 
 @contextmanager

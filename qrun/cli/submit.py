@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +14,7 @@ import typer
 from qrun.cli import options
 
 if TYPE_CHECKING:
+    from qrun.errors import QrunError
     from qrun.ledger import Ledger
     from qrun.run.prepare import Choices, Ready
     from qrun.runtime.client import RuntimeClient
@@ -52,6 +55,7 @@ def submit(
     no_progress: options.NoProgress = False,
 ) -> None:
     """Submit a workload. Prints the run's ID when all jobs are accepted; --watch stays for the results."""
+    from qrun.cli.console import print_line
     from qrun.cli.signals import interrupting
     from qrun.errors import Interrupted
     from qrun.ledger import Ledger
@@ -68,15 +72,18 @@ def submit(
     except KeyboardInterrupt:
         raise Interrupted("Interrupted before anything was submitted.") from None
     with Ledger() as ledger:
-        _send(ready, client, ledger, quiet=quiet)
-        if watch:
+        stopped = _send(ready, client, ledger, quiet=quiet)
+        if watch and not stopped:
             from qrun.cli.follow import follow_to_results
 
             follow_to_results(ledger, ready.run_id, quiet=quiet, live=not no_progress)
-        else:
-            from qrun.cli.console import print_line
-
-            print_line(ready.run_id)
+            return
+    print_line(ready.run_id)
+    if stopped:
+        raise Interrupted(
+            f"All jobs of run {ready.run_id} had been accepted when the signal came; they go on.",
+            f"Watch them with: qrun watch {ready.run_id}   Stop them with: qrun cancel {ready.run_id}",
+        )
 
 
 def _choices(mode: Mode | None, backend: str | None, tags: list[str] | None, max_time: str | None) -> Choices:
@@ -128,49 +135,75 @@ def _prepare(
             return prepare_run(document, file, connect, choices, spinner.update)
 
 
-def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -> None:
+def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -> bool:
+    """Send the run; whether a signal came that found all jobs sent already."""
     from qrun.cli.console import say
-    from qrun.cli.signals import finishing
+    from qrun.cli.signals import Finishing
     from qrun.run.submit import submit_run
 
     talk: Callable[[str], None] = (lambda _: None) if quiet else say
-    count = f"{len(ready.jobs)} job{'s' if len(ready.jobs) != 1 else ''}"
-    pubs = f"{len(ready.pubs)} PUB{'s' if len(ready.pubs) != 1 else ''}"
-    talk(f"{ready.workload.name}: {pubs} in {count} on {ready.backend.name}, run {ready.run_id}")
+    talk(
+        f"{ready.workload.name}: {_counted(len(ready.pubs), 'PUB')} in {_counted(len(ready.jobs), 'job')} "
+        f"on {ready.backend.name}, run {ready.run_id}"
+    )
     talk(f"mode {ready.mode.mode}: {ready.mode.reason}")
     for note in ready.notes:
         talk(f"note: {note}")
-    with finishing(lambda: say("stopping after the job in hand …")) as stop_asked:
-        submit_run(ready, client, ledger, _Teller(ready.mode.mode, client, talk), stop_asked)
+    with Finishing(lambda: say("stopping after the job in hand …")) as stop:
+        submit_run(ready, client, ledger, _Teller(ready, client, talk), stop)
+    return stop.asked
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 class _Teller:
     """Tells the user how the submission goes."""
 
-    def __init__(self, mode: str, client: RuntimeClient, talk: Callable[[str], None]) -> None:
-        self._mode = mode
+    def __init__(self, ready: Ready, client: RuntimeClient, talk: Callable[[str], None]) -> None:
+        self._run_id = ready.run_id
+        self._mode = ready.mode.mode
         self._client = client
         self._talk = talk
 
     def opened(self, session_id: str) -> None:
+        from qrun.errors import QrunError
         from qrun.runtime.control import ControlChannel
         from qrun.units import format_seconds
 
+        times = ""
         # The times are the service's to say (M16); a sentence about them is worth no failure.
-        with ControlChannel(self._client.account.at_instance(self._client.instance)) as channel:
+        with (
+            suppress(QrunError),
+            ControlChannel(self._client.account.at_instance(self._client.instance)) as channel,
+        ):
+            channel.deadline = time.monotonic()
             session = channel.session(session_id)
-        self._talk(
-            f"{self._mode} {session_id} open: interactive time to live "
-            f"{format_seconds(session.interactive_ttl_seconds)}, "
-            f"maximum {format_seconds(session.max_ttl_seconds)}"
-        )
+            times = (
+                f": interactive time to live {format_seconds(session.interactive_ttl_seconds)}, "
+                f"maximum {format_seconds(session.max_ttl_seconds)}"
+            )
+        self._talk(f"{self._mode} {session_id} open{times}")
 
     def accepted(self, number: int, total: int) -> None:
         if number == total:
-            self._talk(f"{number} of {total} jobs accepted")
+            self._talk("the job is accepted" if total == 1 else f"all {total} jobs are accepted")
+
+    def limited(self, seconds: float) -> None:
+        self._talk(f"the service takes no more requests for now; sending again in {seconds:.0f} s")
 
     def closed(self, session_id: str) -> None:
         self._talk(f"{self._mode} {session_id} takes no more jobs; it ends with its last one")
+
+    def not_closed(self, session_id: str, error: QrunError) -> None:
+        from qrun.cli.console import say
+
+        say(
+            f"warning: the {self._mode} {session_id} of run {self._run_id} is not closed. {error.message} "
+            f"Close it with: qrun close {self._run_id}",
+            style="yellow",
+        )
 
 
 def _warn_of_open_sessions(ledger: Ledger, *, quiet: bool) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qrun.errors import ServiceError, TimedOut
 from qrun.ledger import Ledger, Run
+from qrun.run.reconcile import reconcile
 from qrun.runtime.control import ControlChannel
-from qrun.runtime.records import DONE, FINAL_STATES, JobRecord
+from qrun.runtime.records import DONE, JobRecord
 
 LONGEST_INTERVAL = 15.0
 """Seconds between two questions once a run has been waiting long; IBM asks clients to be sparing."""
@@ -36,8 +37,9 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        """Whether every accepted job has come to its end."""
-        return all(job.ended for job in self.jobs)
+        """Whether nobody sends more jobs and every accepted one has come to its end."""
+        accepted = {job.job_id for job in self.run.jobs if job.job_id}
+        return not self.run.submitting and accepted <= {job.id for job in self.jobs if job.ended}
 
     @property
     def all_done(self) -> bool:
@@ -46,15 +48,16 @@ class Progress:
 
 
 def look(channel: ControlChannel, ledger: Ledger, run: Run) -> Progress:
-    """Ask once how a run stands, and note it in the ledger."""
-    order = {job.job_id: job.index for job in run.jobs if job.job_id}
-    records = [record for record in channel.jobs(tags=[run.tag]) if record.id in order] if order else []
-    records.sort(key=lambda record: order[record.id])
+    """Ask once how a run stands, and note it in the ledger.
+
+    Jobs that the service has and the ledger did not are adopted, doubles cancelled.
+    """
+    found = reconcile(channel, ledger, run, channel.jobs(tags=[run.tag]))
     known = {job.job_id: job.state for job in run.jobs}
-    changed = [record for record in records if known.get(record.id) != record.state]
+    changed = [record for record in found.jobs if known.get(record.id) != record.state]
     if changed:
         ledger.set_job_states(run.id, {record.id: (record.state, record.reason) for record in changed})
-    return Progress(run, tuple(records), tuple(changed))
+    return Progress(ledger.run(run.id), found.jobs, tuple(changed))
 
 
 def follow(
@@ -82,26 +85,27 @@ def follow(
         ServiceError: A job has been in a state that qrun does not know for ten minutes, or the service
             refuses the account.
     """
-    started = time.monotonic()
+    deadline = None if timeout is None else time.monotonic() + timeout
+    channel.deadline = deadline
     interval = channel.account.first_poll_seconds
     last: dict[str, tuple[str, float]] = {}
     while True:
         try:
-            progress = look(channel, ledger, run)
+            progress = look(channel, ledger, ledger.run(run.id))
         except ServiceError as error:
             if error.status is not None and error.status < 500 and error.status != 429:
                 raise
             trouble(error.message)
         else:
             changed = _changed(progress, last)
-            yield Progress(run, progress.jobs, changed)
+            yield replace(progress, changed=changed)
             if progress.ended:
                 return
             _give_up_on_unknown(progress, last)
             if changed:
                 interval = channel.account.first_poll_seconds
-        if timeout is not None and time.monotonic() - started + interval > timeout:
-            time.sleep(max(0.0, timeout - (time.monotonic() - started)))
+        if deadline is not None and time.monotonic() + interval > deadline:
+            time.sleep(max(0.0, deadline - time.monotonic()))
             raise TimedOut(
                 f"Run {run.id} has not ended after {timeout:g} s.",
                 f"Its jobs go on. Wait again with: qrun wait {run.id}   Stop them with: qrun cancel {run.id}",
@@ -129,8 +133,3 @@ def _give_up_on_unknown(progress: Progress, last: dict[str, tuple[str, float]]) 
                 f"{UNKNOWN_PATIENCE / 60:.0f} minutes.",
                 "Look at it on the service's own pages; qrun waits no longer.",
             )
-
-
-def failed(jobs: Iterator[JobRecord] | tuple[JobRecord, ...]) -> list[JobRecord]:
-    """Jobs that ended otherwise than completed."""
-    return [job for job in jobs if job.state in FINAL_STATES and job.state != DONE]

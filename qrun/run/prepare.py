@@ -87,9 +87,10 @@ def prepare_run(
     mode = choose_mode(choices.mode or file.mode, len(planned))
     progress("connecting")
     client = connect()
-    if mode.mode == "session":
-        check_plan(mode.mode, client.plan_name())
     backend = _backend(workload, client, choices.backend)
+    if mode.mode == "session":
+        # The instance, and so the plan, is the backend's.
+        check_plan(mode.mode, client.plan_name())
     progress(f"compiling for {backend.name}")
     isa = compile_pubs(workload, backend)
     run_id = new_run_id()

@@ -28,7 +28,7 @@ def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[Jo
     Raises:
         ServiceError: A result could not be fetched.
     """
-    have = {job.job_id for job in run.jobs if job.result_file}
+    have = {job.job_id for job in run.jobs if job.result_file and (_folder(run) / job.result_file).exists()}
     for job in jobs:
         if job.state != DONE or job.id in have:
             continue
@@ -41,6 +41,13 @@ def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[Jo
         _write(_folder(run) / name, text)
         ledger.set_result_file(run.id, job.id, name)
     return ledger.run(run.id)
+
+
+def has_all_results(run: Run) -> bool:
+    """Whether the result of every job is here, so that no service need be asked."""
+    return bool(run.jobs) and all(
+        job.result_file and (_folder(run) / job.result_file).exists() for job in run.jobs
+    )
 
 
 def results_document(run: Run) -> dict[str, Any]:
@@ -153,12 +160,11 @@ def _plain(values: Any) -> Any:
 
 
 def _folder(run: Run) -> Path:
-    return config.home() / "runs" / run.id
+    return config.results_folder(run.id)
 
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

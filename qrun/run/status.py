@@ -7,7 +7,7 @@ from typing import Any
 from qrun.ledger import INCOMPLETE, SUBMITTED, SUBMITTING, Ledger, Run
 from qrun.run.follow import Progress, look
 from qrun.runtime.control import ControlChannel
-from qrun.runtime.records import CANCELLED, DONE, ERROR, QUEUED, RUNNING, JobRecord, SessionRecord
+from qrun.runtime.records import DONE, FINAL_STATES, JobRecord, SessionRecord, worst_state
 
 
 def run_status(channel: ControlChannel, ledger: Ledger, run: Run) -> dict[str, Any]:
@@ -74,15 +74,13 @@ def list_row(run: Run) -> dict[str, Any]:
 
 def overall_state(run: Run) -> str:
     """One word for a run: the state of the job that has furthest to go, or the worst end of any."""
-    states = {job.state for job in run.jobs if job.job_id}
-    for state in (RUNNING, QUEUED):
-        if state in states:
-            return state
-    if run.submitting:
-        return SUBMITTING.upper()
-    if run.state != SUBMITTED:
-        return INCOMPLETE.upper()
-    return next((state for state in (ERROR, CANCELLED, DONE) if state in states), "UNKNOWN")
+    state = worst_state(job.state for job in run.jobs if job.job_id and job.state)
+    if state in FINAL_STATES or state == "EMPTY":
+        if run.submitting:
+            return SUBMITTING.upper()
+        if run.state != SUBMITTED:
+            return INCOMPLETE.upper()
+    return state
 
 
 def _jobs_of_run(run: Run, progress: Progress) -> list[dict[str, Any]]:

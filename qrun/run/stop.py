@@ -21,10 +21,12 @@ class Cancelled:
 
 def cancel_run(channel: ControlChannel, ledger: Ledger, run: Run) -> Cancelled:
     """Cancel all jobs of a run that have not ended, then close what the run opened."""
-    progress = look(channel, ledger, run)
-    cancelled = [job.id for job in progress.jobs if not job.ended and channel.cancel_job(job.id)]
-    if run.session_id:
-        close_session(channel, ledger, run.session_id)
+    try:
+        progress = look(channel, ledger, run)
+        cancelled = [job.id for job in progress.jobs if not job.ended and channel.cancel_job(job.id)]
+    finally:
+        if run.session_id:
+            close_session(channel, ledger, run.session_id)
     look(channel, ledger, ledger.run(run.id))
     return Cancelled(tuple(cancelled), len(progress.jobs) - len(cancelled))
 

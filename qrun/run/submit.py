@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from contextlib import AbstractContextManager
 from importlib import metadata
 from typing import Protocol
 
 from qrun.errors import Interrupted, QrunError, ServiceError
-from qrun.ledger import INCOMPLETE, SUBMITTED, Ledger
+from qrun.ledger import INCOMPLETE, SUBMITTED, Ledger, job_tag
 from qrun.run.prepare import Ready
-from qrun.runtime.client import OpenMode, RuntimeClient
+from qrun.run.reconcile import reconcile
+from qrun.runtime.client import OpenMode, PreparedJob, RuntimeClient
+from qrun.runtime.control import ControlChannel
+
+TOO_MANY_REQUESTS = 429
+PATIENCE_WHEN_LIMITED = (5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0, 60.0, 60.0, 60.0)
+"""Seconds before a job is sent again that the service refused for its rate limit. The client does not tell
+what the service asked for; the documented limit is counted by the minute (facts G1)."""
 
 
 class Listener(Protocol):
-    """Who is told how a submission goes."""
+    """Who is told how a submission goes. What it does must not fail."""
 
     def opened(self, session_id: str) -> None:
         """A batch or session is open."""
@@ -21,31 +29,45 @@ class Listener(Protocol):
     def accepted(self, number: int, total: int) -> None:
         """The service has accepted one more job."""
 
+    def limited(self, seconds: float) -> None:
+        """The service takes no more requests for now; the job is sent again after ``seconds``."""
+
     def closed(self, session_id: str) -> None:
         """The batch or session takes no more jobs."""
 
+    def not_closed(self, session_id: str, error: QrunError) -> None:
+        """The batch or session could not be closed; the ledger remembers it."""
 
-def submit_run(
-    ready: Ready,
-    client: RuntimeClient,
-    ledger: Ledger,
-    listener: Listener,
-    stop_asked: Callable[[], bool] = lambda: False,
-) -> None:
+
+class Stop(Protocol):
+    """Whether someone wants the submission to stop."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether a signal has come: no further job is to be sent."""
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Where a second Ctrl-C may break off what hangs."""
+
+
+def submit_run(ready: Ready, client: RuntimeClient, ledger: Ledger, listener: Listener, stop: Stop) -> None:
     """Send a run's jobs.
 
-    Args:
-        ready: What to send.
-        client: The connection.
-        ledger: Where intents and IDs are written.
-        listener: Told of progress.
-        stop_asked: Asked between jobs; after ``True`` no further job is sent and the batch or session is
-            closed.
-
     Raises:
-        Interrupted: ``stop_asked`` said so.
+        Interrupted: ``stop`` said so. The job in hand has been finished, the batch or session closed.
         ServiceError: The service refused a job, or can't be reached. Jobs accepted before stay.
     """
+    account = client.account.at_instance(client.instance)
+    sent = 0
+    with ledger.hold(ready.run_id), ControlChannel(account) as channel:
+        _note(ready, client, ledger)
+        try:
+            sent = _open_and_send(ready, client, channel, ledger, listener, stop)
+        finally:
+            ledger.set_state(ready.run_id, SUBMITTED if sent == len(ready.jobs) else INCOMPLETE)
+
+
+def _note(ready: Ready, client: RuntimeClient, ledger: Ledger) -> None:
     ledger.add_run(
         run_id=ready.run_id,
         name=ready.workload.name,
@@ -59,59 +81,144 @@ def submit_run(
         jobs=[job.primitive for job in ready.planned],
         pubs=ready.pubs,
     )
-    sent = 0
-    try:
-        mode = client.open_mode(ready.mode.mode, ready.backend, ready.max_time)
-        try:
-            if mode.session_id:
-                ledger.session_opened(ready.run_id, mode.session_id)
-                listener.opened(mode.session_id)
-            sent = _send_all(ready, mode, ledger, listener, stop_asked)
-        finally:
-            _close(mode, ledger, listener)
-    finally:
-        ledger.set_state(ready.run_id, SUBMITTED if sent == len(ready.jobs) else INCOMPLETE)
 
 
-def _send_all(
-    ready: Ready, mode: OpenMode, ledger: Ledger, listener: Listener, stop_asked: Callable[[], bool]
+def _open_and_send(
+    ready: Ready,
+    client: RuntimeClient,
+    channel: ControlChannel,
+    ledger: Ledger,
+    listener: Listener,
+    stop: Stop,
 ) -> int:
-    total = len(ready.jobs)
-    for index, job in enumerate(ready.jobs):
-        if stop_asked():
-            raise Interrupted(
-                f"Stopped after {index} of {total} jobs of run {ready.run_id}.",
-                f"Jobs already sent go on. To stop them: qrun cancel {ready.run_id}"
-                if index
-                else "No job was sent.",
-            )
+    """Number of jobs accepted. What is opened is closed, and a failure to close hides no other error."""
+    mode = client.open_mode(ready.mode.mode, ready.backend, ready.max_time)
+    try:
+        if mode.session_id:
+            ledger.session_opened(ready.run_id, mode.session_id)
+            listener.opened(mode.session_id)
+        sent = _Sender(ready, mode, channel, ledger, listener, stop).send_all()
+        _without_doubles(channel, ledger, ready.run_id)
+    finally:
+        if mode.session_id:
+            _close(mode.session_id, channel, ledger, listener)
+    return sent
+
+
+class _Sender:
+    """Sends the jobs of a run one after another."""
+
+    def __init__(
+        self,
+        ready: Ready,
+        mode: OpenMode,
+        channel: ControlChannel,
+        ledger: Ledger,
+        listener: Listener,
+        stop: Stop,
+    ) -> None:
+        self._ready = ready
+        self._mode = mode
+        self._channel = channel
+        self._ledger = ledger
+        self._listener = listener
+        self._stop = stop
+
+    def send_all(self) -> int:
+        total = len(self._ready.jobs)
+        for index, job in enumerate(self._ready.jobs):
+            if self._stop.asked:
+                raise self._stopped(index)
+            job_id = self._send(index, job)
+            self._accepted(index, job_id)
+            self._listener.accepted(index + 1, total)
+        return total
+
+    def _send(self, index: int, job: PreparedJob) -> str:
+        waits = iter(PATIENCE_WHEN_LIMITED)
+        while True:
+            try:
+                with self._stop.interruptible():
+                    return self._mode.send(job)
+            except KeyboardInterrupt:
+                self._adopted(index)
+                raise self._stopped(index) from None
+            except QrunError as error:
+                if error_status(error) == TOO_MANY_REQUESTS and (wait := next(waits, None)) is not None:
+                    self._wait(index, wait)
+                elif job_id := self._adopted(index):
+                    return job_id
+                else:
+                    raise self._broken_off(error, index) from None
+
+    def _adopted(self, index: int) -> str | None:
+        """The ID of a job whose reply was lost: the service has it under its tag."""
         try:
-            job_id = mode.send(job)
+            found = self._channel.jobs(tags=[job_tag(self._ready.run_id, index)])
+        except QrunError:
+            return None
+        return found[0].id if found else None
+
+    def _wait(self, index: int, seconds: float) -> None:
+        self._listener.limited(seconds)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self._stop.asked:
+                raise self._stopped(index)
+            time.sleep(0.1)
+
+    def _accepted(self, index: int, job_id: str) -> None:
+        try:
+            self._ledger.job_accepted(self._ready.run_id, index, job_id)
         except QrunError as error:
-            raise _interrupted_by(error, ready, index) from None
-        ledger.job_accepted(ready.run_id, index, job_id)
-        listener.accepted(index + 1, total)
-    return total
+            raise ServiceError(
+                f"Job {job_id} was accepted, but that could not be written down. {error.message}", error.hint
+            ) from None
+
+    def _stopped(self, index: int) -> Interrupted:
+        run_id, total = self._ready.run_id, len(self._ready.jobs)
+        return Interrupted(
+            f"Stopped after {index} of {total} jobs of run {run_id}.",
+            f"Jobs already sent go on. To stop them: qrun cancel {run_id}" if index else "No job was sent.",
+        )
+
+    def _broken_off(self, error: QrunError, index: int) -> QrunError:
+        run_id, total = self._ready.run_id, len(self._ready.jobs)
+        told = type(error)(
+            f"{error.message} {index} of {total} jobs of run {run_id} had been accepted"
+            + ("; they go on." if index else "."),
+            f"See them with: qrun status {run_id}   Stop them with: qrun cancel {run_id}"
+            if index
+            else error.hint,
+        )
+        told.exit_code = error.exit_code
+        return told
 
 
-def _interrupted_by(error: QrunError, ready: Ready, index: int) -> QrunError:
-    if index == 0:
-        return error
-    told = ServiceError(
-        f"{error.message} {index} of {len(ready.jobs)} jobs of run {ready.run_id} had been accepted; "
-        "they go on.",
-        f"See them with: qrun status {ready.run_id}   Stop them with: qrun cancel {ready.run_id}",
-    )
-    told.exit_code = error.exit_code
-    return told
+def error_status(error: QrunError) -> int | None:
+    """The HTTP status behind an error, where there was one."""
+    return error.status if isinstance(error, ServiceError) else None
 
 
-def _close(mode: OpenMode, ledger: Ledger, listener: Listener) -> None:
-    if mode.session_id is None:
+def _without_doubles(channel: ControlChannel, ledger: Ledger, run_id: str) -> None:
+    """Cancel what the client sent twice: it repeats a POST whose answer was a 5xx, whatever came of it."""
+    run = ledger.run(run_id)
+    try:
+        reconcile(channel, ledger, run, channel.jobs(tags=[run.tag]))
+    except QrunError:
+        # All jobs are accepted; whoever looks at the run next comes here again.
         return
-    mode.close()
-    ledger.session_closed(mode.session_id)
-    listener.closed(mode.session_id)
+
+
+def _close(session_id: str, channel: ControlChannel, ledger: Ledger, listener: Listener) -> None:
+    """Close over the control channel, which repeats a request that failed; the client does not."""
+    try:
+        channel.close_session(session_id)
+        ledger.session_closed(session_id)
+    except QrunError as error:
+        listener.not_closed(session_id, error)
+    else:
+        listener.closed(session_id)
 
 
 def _versions() -> dict[str, str]:

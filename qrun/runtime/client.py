@@ -179,11 +179,18 @@ class RuntimeClient:
             return OpenMode(self._service, backend, None)
         with _client_errors(f"open a {mode}"):
             opened = (Batch if mode == "batch" else Session)(backend=backend, max_time=max_time)
+        if opened.session_id is None:
+            # The client opens nothing on what calls itself a simulator, and sends its jobs in job mode.
+            raise ServiceError(f"{backend.name} is a simulator; no {mode} can be opened.", "Use --mode job.")
         return OpenMode(self._service, backend, opened)
 
 
 class OpenMode:
-    """Where prepared jobs are sent: a batch, a session, or the backend itself in job mode."""
+    """Where prepared jobs are sent: a batch, a session, or the backend itself in job mode.
+
+    It is closed over the control channel (M18), which repeats a request that failed; the client's own
+    PATCH is not repeated.
+    """
 
     def __init__(self, service: Any, backend: BackendV2, session: Any | None) -> None:
         self._service = service
@@ -205,12 +212,6 @@ class OpenMode:
             options = {**(arguments.pop("options", None) or {}), "backend": self._backend}
             options.setdefault("instance", getattr(self._backend, "_instance", None))
             return str(self._service._run(options=options, **arguments).job_id())
-
-    def close(self) -> None:
-        """Take no more jobs. Those accepted still run (M18)."""
-        if self._session is not None:
-            with _client_errors("close the batch or session"):
-                self._session.close()
 
 
 def check_options(
@@ -392,17 +393,23 @@ def _client_errors(doing: str) -> Iterator[None]:
 
 
 def _told(doing: str, message: str, kind: str) -> ServiceError | LimitError:
-    code = _code(message)
+    message_given, code = message, _code(message)
     # The client wraps the service's message in its own and in that of the HTTP library, and where it does
     # not find all the headers that it looks for, it appends the whole body.
     message = re.sub(r"^'?\"?(?:.*?(?:Client|Server) Error: .*? for url: \S+?\. )", "", message).strip("'\" ")
     message = re.sub(r",? Error code: \d+\.*( \{.*)?$", "", message, flags=re.DOTALL).rstrip(".") + "."
     text = f"Could not {doing}: {message}"
+    status = _status(message_given)
     if code == SESSION_NOT_ALLOWED:
         return LimitError(text, "Use --mode batch or --mode job, or an instance of a paid plan.")
     if "Unauthorized" in kind or "NotAuthorized" in kind or kind == "InvalidAccountError":
         return AccountError(text, "Check the token and the instance of the account.", code=code)
-    return ServiceError(text, code=code)
+    return ServiceError(text, status=status, code=code)
+
+
+def _status(message: str) -> int | None:
+    found = re.search(r"\b(\d{3}) (?:Client|Server) Error", message)
+    return int(found[1]) if found else None
 
 
 def _code(message: str) -> int | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -31,6 +32,8 @@ PAGE = 200
 """Most jobs a page that ``GET /jobs`` gives."""
 
 _Params = list[tuple[str, str | int | float | bool | None]]
+
+_Record = TypeVar("_Record", JobRecord, JobTimes, SessionRecord)
 
 _RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
 _RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -57,6 +60,8 @@ class ControlChannel:
         self._bearer: str | None = None
         self._bearer_expires = 0.0
         self._revived = False
+        self.deadline: float | None = None
+        """Moment of the monotonic clock after which a request that failed is not repeated."""
         # A proxy that the shell names is not for this machine's own address.
         self._http = httpx.Client(
             trust_env=not account.is_loopback,
@@ -87,7 +92,7 @@ class ControlChannel:
             limit: Most jobs to return, the newest; all where ``None``.
         """
         found = list(self._job_pages(tags, session_id, limit))
-        return [job_record(data) for data in reversed(found)]
+        return [self._read(job_record, data) for data in reversed(found)]
 
     def _job_pages(
         self, tags: Sequence[str], session_id: str | None, limit: int | None
@@ -104,9 +109,11 @@ class ControlChannel:
                 params.append(("session_id", session_id))
             page = self._get_json("/jobs", params=params)
             jobs = page.get("jobs") or []
+            if not isinstance(jobs, list):
+                raise self._nonsense("/jobs")
             yield from jobs
             offset += len(jobs)
-            if not jobs or offset >= page.get("count", 0):
+            if not jobs or offset >= (page.get("count") or 0):
                 return
 
     def job(self, job_id: str) -> JobRecord:
@@ -115,15 +122,16 @@ class ControlChannel:
         Raises:
             ServiceError: There is none of that ID (status 404), or the service failed.
         """
-        return job_record(self._get_json(f"/jobs/{job_id}", params=[("exclude_params", "true")]))
+        path = f"/jobs/{quote(job_id, safe='')}"
+        return self._read(job_record, self._get_json(path, params=[("exclude_params", "true")]))
 
     def job_times(self, job_id: str) -> JobTimes:
         """When a job was created, started and finished, and what it was charged."""
-        return job_times(self._get_json(f"/jobs/{job_id}/metrics"))
+        return self._read(job_times, self._get_json(f"/jobs/{quote(job_id, safe='')}/metrics"))
 
     def result_text(self, job_id: str) -> str | None:
         """The result as the service wrote it; ``None`` where there is none."""
-        response = self._request("GET", f"/jobs/{job_id}/results")
+        response = self._request("GET", f"/jobs/{quote(job_id, safe='')}/results")
         return None if response.status_code == 204 else response.text
 
     def session(self, session_id: str) -> SessionRecord:
@@ -132,12 +140,12 @@ class ControlChannel:
         Raises:
             ServiceError: There is none of that ID (status 404), or the service failed.
         """
-        return session_record(self._get_json(f"/sessions/{session_id}"))
+        return self._read(session_record, self._get_json(f"/sessions/{quote(session_id, safe='')}"))
 
     def cancel_job(self, job_id: str) -> bool:
         """Cancel a job; ``False`` where it had already ended."""
         try:
-            self._request("POST", f"/jobs/{job_id}/cancel")
+            self._request("POST", f"/jobs/{quote(job_id, safe='')}/cancel")
         except ServiceError as error:
             if error.status == 409:
                 return False
@@ -145,26 +153,44 @@ class ControlChannel:
         return True
 
     def close_session(self, session_id: str) -> None:
-        """Take no more jobs; those queued still run. The session closes when the last one has ended."""
-        self._request("PATCH", f"/sessions/{session_id}", json={"accepting_jobs": False})
+        """Take no more jobs; those queued still run. The session closes when the last one has ended.
+
+        One that the service no longer knows is closed.
+        """
+        try:
+            self._request("PATCH", f"/sessions/{quote(session_id, safe='')}", json={"accepting_jobs": False})
+        except ServiceError as error:
+            if error.status != 404:
+                raise
 
     def cancel_session(self, session_id: str) -> None:
         """Close at once: queued jobs do not run, running ones finish.
 
         The service calls this operation ``DELETE …/close``; closing in the client's sense is the PATCH above.
         """
-        self._request("DELETE", f"/sessions/{session_id}/close")
+        self._request("DELETE", f"/sessions/{quote(session_id, safe='')}/close")
 
     def _get_json(self, path: str, *, params: _Params | None = None) -> dict[str, Any]:
         response = self._request("GET", path, params=params)
         try:
-            data: dict[str, Any] = response.json()
+            data = response.json()
         except ValueError:
-            raise ServiceError(
-                f"{self._where()} answered {path} with something that is not JSON.",
-                "Check the account's URL, and whether a proxy stands between.",
-            ) from None
+            raise self._nonsense(path) from None
+        if not isinstance(data, dict):
+            raise self._nonsense(path)
         return data
+
+    def _read(self, reader: Callable[[dict[str, Any]], _Record], data: dict[str, Any]) -> _Record:
+        try:
+            return reader(data)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise self._nonsense("a question for a job or session") from None
+
+    def _nonsense(self, path: str) -> ServiceError:
+        return ServiceError(
+            f"{self._where()} answered {path} with something that is not what its interface says.",
+            "Check the account's URL, and whether a proxy stands between.",
+        )
 
     def _request(
         self,
@@ -184,16 +210,23 @@ class ControlChannel:
             except httpx.HTTPError as error:
                 if self._revive(error):
                     continue
-                if (delay := next(delays, None)) is None:
+                if (delay := self._next(delays)) is None:
                     raise self._unreachable(error) from None
                 time.sleep(delay)
                 continue
             if response.is_success:
                 self._revived = False
                 return response
-            if response.status_code not in _RETRIED or (delay := next(delays, None)) is None:
+            if response.status_code not in _RETRIED or (delay := self._next(delays)) is None:
                 raise self._error(response, path)
             time.sleep(_retry_after(response) or delay * random.uniform(0.8, 1.2))  # noqa: S311
+
+    def _next(self, delays: Iterator[float]) -> float | None:
+        """How long to wait before asking again; ``None`` where it has been long enough."""
+        delay = next(delays, None)
+        if delay is None or (self.deadline is not None and time.monotonic() + delay > self.deadline):
+            return None
+        return delay
 
     def _unreachable(self, error: httpx.HTTPError) -> ServiceError:
         detail = f"{type(error).__name__}: {error}".rstrip(": ")
@@ -223,14 +256,22 @@ class ControlChannel:
     def _fetch_access_token(self) -> tuple[str, float]:
         form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": self.account.token}
         response = self._http.post(f"{self.account.iam_url}/identity/token", data=form)
+        if response.status_code in _RETRIED:
+            response.raise_for_status()
         if not response.is_success:
             raise AccountError(
                 f"The token of account {self.account.name!r} was refused (HTTP {response.status_code}).",
                 "Save the account again with a valid API key.",
                 status=response.status_code,
             )
-        data = response.json()
-        return str(data["access_token"]), float(data.get("expires_in", 3600))
+        try:
+            data = response.json()
+            return str(data["access_token"]), float(data.get("expires_in", 3600))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ServiceError(
+                f"{self.account.iam_url} did not answer as a token service does.",
+                "Check IAM_URL and proxies.",
+            ) from None
 
     def _where(self) -> str:
         return (
@@ -267,6 +308,7 @@ def _service_message(response: httpx.Response) -> tuple[str, int | None, str | N
 
 def _retry_after(response: httpx.Response) -> float | None:
     try:
-        return min(float(response.headers["Retry-After"]), _LONGEST_RETRY_AFTER)
+        seconds = float(response.headers["Retry-After"])
     except (KeyError, ValueError):
         return None
+    return min(seconds, _LONGEST_RETRY_AFTER) if seconds >= 0 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -18,6 +18,19 @@ PENDING_STATES = frozenset({QUEUED, RUNNING})
 
 RAN_TOO_LONG = 1305
 """Reason code of a job stopped at its time limit: the service says Cancelled, the client ERROR."""
+
+
+def worst_state(states: Iterable[str]) -> str:
+    """One word for many jobs.
+
+    An unknown state as it is, else that of the job that has furthest to go, else the worst end of any;
+    ``EMPTY`` where there is none.
+    """
+    found = set(states)
+    unknown = sorted(found - FINAL_STATES - PENDING_STATES)
+    known = [state for state in (RUNNING, QUEUED, ERROR, CANCELLED, DONE) if state in found]
+    return next(iter([*unknown, *known]), "EMPTY")
+
 
 _STATES = {
     "QUEUED": QUEUED,

@@ -8,8 +8,8 @@ from qrun.errors import ServiceError
 
 MODE_ARGUMENT = (0, 24)
 """First client whose primitives take ``mode=`` (M5)."""
-OLDEST_CLIENT = (0, 49)
-"""First client that takes its token from ``IAM_URL``; see the lower bound in ``pyproject.toml``."""
+OLDEST_CLIENT = (0, 51)
+"""The lower bound in ``pyproject.toml``, and why it is that, said there."""
 
 
 def require_client() -> str:

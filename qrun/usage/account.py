@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from qrun.ledger import Run
 from qrun.runtime.control import ControlChannel
-from qrun.runtime.records import CANCELLED, DONE, ERROR, QUEUED, RUNNING, JobRecord, JobTimes, SessionRecord
+from qrun.runtime.records import JobRecord, JobTimes, SessionRecord, worst_state
 
 SETTLING_SECONDS = 5.0
 """How long to wait for a service to settle the usage of what has just ended."""
@@ -67,6 +67,8 @@ class UsageAccount:
     @property
     def settled(self) -> bool:
         """Whether the numbers are the service's last word."""
+        if self.session_id is not None and self.kind != "job" and self.state != "closed":
+            return False
         return self.usage_seconds is not None and all(job.qpu_seconds is not None for job in self.jobs)
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,23 +129,10 @@ def session_account(channel: ControlChannel, session_id: str) -> UsageAccount:
 
 def run_account(channel: ControlChannel, run: Run) -> UsageAccount:
     """The account of a run: of its session or batch where it has one, else the sum of its jobs."""
-    records = channel.jobs(tags=[run.tag])
+    records = _all_jobs(channel, run)
     if run.session_id is not None:
         whole = _of_session(channel, run.session_id, records)
-        return UsageAccount(
-            id=run.id,
-            kind="run",
-            mode=whole.mode,
-            backend=run.backend,
-            state=whole.state,
-            usage_seconds=whole.usage_seconds,
-            interactive_ttl_seconds=whole.interactive_ttl_seconds,
-            max_ttl_seconds=whole.max_ttl_seconds,
-            started_at=whole.started_at,
-            closed_at=whole.closed_at,
-            jobs=whole.jobs,
-            session_id=run.session_id,
-        )
+        return replace(whole, id=run.id, kind="run", backend=run.backend)
     jobs = _job_usages(channel, records)
     times = [job.started for job in jobs if job.started]
     ends = [job.finished for job in jobs if job.finished]
@@ -152,7 +141,7 @@ def run_account(channel: ControlChannel, run: Run) -> UsageAccount:
         kind="run",
         mode=run.mode,
         backend=run.backend,
-        state=_state_of(records),
+        state=worst_state(record.state for record in records),
         usage_seconds=_sum([job.qpu_seconds for job in jobs]),
         interactive_ttl_seconds=None,
         max_ttl_seconds=None,
@@ -160,6 +149,14 @@ def run_account(channel: ControlChannel, run: Run) -> UsageAccount:
         closed_at=max(ends, default=None) if all(record.ended for record in records) else None,
         jobs=jobs,
     )
+
+
+def _all_jobs(channel: ControlChannel, run: Run) -> list[JobRecord]:
+    """All jobs that carry the run's tag, those that a list which lags behind may lack included."""
+    records = channel.jobs(tags=[run.tag])
+    listed = {record.id for record in records}
+    missing = [job.job_id for job in run.jobs if job.job_id and job.job_id not in listed]
+    return records + [channel.job(job_id) for job_id in missing]
 
 
 def settle(read: Any, seconds: float = SETTLING_SECONDS) -> UsageAccount:
@@ -170,11 +167,13 @@ def settle(read: Any, seconds: float = SETTLING_SECONDS) -> UsageAccount:
         seconds: How long to try.
     """
     deadline = time.monotonic() + seconds
+    interval = 0.2
     while True:
         account: UsageAccount = read()
         if account.settled or time.monotonic() > deadline:
             return account
-        time.sleep(0.2)
+        time.sleep(interval)
+        interval *= 1.5
 
 
 def _of_session(channel: ControlChannel, session_id: str, records: Sequence[JobRecord]) -> UsageAccount:
@@ -216,12 +215,6 @@ def _job_usage(record: JobRecord, when: JobTimes) -> JobUsage:
         finished=when.finished,
         reason=record.reason,
     )
-
-
-def _state_of(records: Sequence[JobRecord]) -> str:
-    """The state of a run without a session: the least finished, or the worst, of its jobs' states."""
-    states = {record.state for record in records}
-    return next((state for state in (RUNNING, QUEUED, ERROR, CANCELLED, DONE) if state in states), "EMPTY")
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

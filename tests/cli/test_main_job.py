@@ -126,7 +126,9 @@ pubs:
     assert pubs[1]["job_id"] == pubs[2]["job_id"] != pubs[3]["job_id"]
     table = qrun("results", run_id).stdout
     assert "[1, 1]" in table
-    assert [line.split()[2] for line in table.splitlines() if line.startswith("[")][:6] == ["ZI"] * 3 + ["IZ"] * 3
+    assert [line.split()[2] for line in table.splitlines() if line.startswith("[")][:6] == ["ZI"] * 3 + [
+        "IZ"
+    ] * 3
     assert "-1.0000" in table
 
 

@@ -50,6 +50,58 @@ def test_m18_a_signal_during_submission_finishes_the_job_in_hand_and_closes(qrun
     assert qrun.json("status", run["id"], "--json")["session"]["state"] == "closed"
 
 
+def test_m18_signals_in_pairs_do_not_keep_it_from_closing(qrun, tmp_path):
+    process = qrun.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", "session")
+    _stderr_until(process, "open:")
+    for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM, signal.SIGTERM):
+        process.send_signal(number)
+        time.sleep(0.02)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    run = _newest(qrun)
+    assert not run["session"]["accepting_jobs"]
+    assert "left its session open" not in qrun("list").stderr
+
+
+def test_a_signal_during_the_last_job_does_not_go_on_to_watch(qrun, occupied, tmp_path):
+    path = many_jobs(tmp_path / "w.yaml", 1, backend=occupied)
+    process = qrun.start("submit", str(path), "--mode", "batch", "--watch")
+    _stderr_until(process, "open:")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    run = _newest(qrun)
+    assert out.strip() in ("", run["id"])
+    qrun("cancel", run["id"])
+
+
+def test_waiting_for_a_run_that_is_still_being_submitted_waits_for_all_of_it(qrun, tmp_path):
+    process = qrun.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", "batch")
+    _stderr_until(process, "open:")
+    waited = qrun("wait", "last")
+    process.communicate(timeout=60)
+    states = [job["state"] for job in qrun.json("status", waited.stdout.strip(), "--json")["jobs"]]
+    assert states == ["DONE"] * JOBS
+
+
+def test_a_reader_of_standard_error_that_goes_away_does_not_stop_a_submission(qrun, tmp_path):
+    from tests.command import QRUN
+
+    path = many_jobs(tmp_path / "w.yaml", 3)
+    done = subprocess.run(
+        f"{QRUN} submit {path} --mode session 2>&1 >/dev/null | head -1",
+        shell=True, capture_output=True, text=True, env=qrun.env, check=False,
+    )  # fmt: skip
+    assert "3 PUBs" in done.stdout
+    for _ in range(100):
+        run = _newest(qrun)
+        if all(job["id"] for job in run["jobs"]):
+            break
+        time.sleep(0.1)
+    assert len([job for job in run["jobs"] if job["id"]]) == 3
+    qrun("wait", run["id"])
+
+
 def test_a_signal_before_anything_is_sent_sends_nothing(qrun, tmp_path):
     before = qrun.json("list", "--json", "-n", "1000")
     process = qrun.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", "batch")
@@ -104,11 +156,10 @@ def test_a_refused_job_closes_the_session_and_tells_what_was_accepted(qrun, tmp_
     _, err = process.communicate(timeout=90)
     assert process.returncode == 3, err
     assert "Traceback" not in err
-    # The batch could not be closed while the service was gone: the ledger remembers.
-    left = own("list")
-    assert "left its batch open" in left.stderr
     run = own.json("list", "--json", "-n", "1")[0]
-    own("close", run["run"])
+    # The job in hand could not be sent; the service was started again to close the batch.
+    assert f"of {JOBS} jobs of run {run['run']} had been accepted" in err
+    assert not own.json("status", run["run"], "--json")["session"]["accepting_jobs"]
     own("wait", run["run"], code=1)
     own("local", "stop")
 

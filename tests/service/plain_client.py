@@ -17,10 +17,15 @@ FLIP = 'OPENQASM 3.0; include "stdgates.inc"; bit[1] c; x $0; c[0] = measure $0;
 Submit = Callable[..., str]
 
 
-def client_of_home(home: Path) -> httpx.Client:
-    """A client of the service whose ``QRUN_HOME`` is ``home``."""
+def info_of_home(home: Path) -> ServiceInfo:
+    """The running service whose ``QRUN_HOME`` is ``home``."""
     service = json.loads((home / "local" / "service.json").read_text())
-    return client_of(ServiceInfo(token=(home / "local" / "token").read_text().strip(), **service))
+    return ServiceInfo(token=(home / "local" / "token").read_text().strip(), **service)
+
+
+def client_of_home(home: Path) -> httpx.Client:
+    """A client of that service."""
+    return client_of(info_of_home(home))
 
 
 def client_of(info: ServiceInfo) -> httpx.Client:

@@ -47,7 +47,8 @@ def test_a_run_is_on_record_before_anything_is_sent(ledger):
     assert [job.job_id for job in run.jobs] == [None, None]
     assert [job.tag for job in run.jobs] == [job_tag(run.id, 0), job_tag(run.id, 1)]
     assert run.pubs == (PUB,)
-    assert not run.ended
+    with ledger.hold(run.id):
+        assert not ledger.run(run.id).ended
 
 
 def test_the_life_of_a_run(ledger):
@@ -90,14 +91,23 @@ def test_m18_a_session_that_a_crash_left_open_is_found(ledger):
 
 def _crash(path):
     with Ledger(path) as ledger:
-        ledger.session_opened(_add(ledger), "s-crashed")
-        os._exit(9)
+        run_id = _add(ledger)
+        with ledger.hold(run_id):
+            ledger.session_opened(run_id, "s-crashed")
+            os._exit(9)
 
 
-def test_a_session_of_a_living_process_is_not_left_open(ledger):
+def test_a_session_of_a_process_that_is_still_at_it_is_not_left_open(ledger):
     run_id = _add(ledger)
     ledger.session_opened(run_id, "s1")
-    assert ledger.left_open() == []
+    with Ledger(ledger.path) as other, other.hold(run_id):
+        assert other.held(run_id)
+        assert not other.held_by_others(run_id)
+        assert ledger.held_by_others(run_id)
+        assert ledger.run(run_id).submitting
+        assert ledger.left_open() == []
+    assert not ledger.run(run_id).submitting
+    assert [run.id for run in ledger.left_open()] == [run_id]
 
 
 def test_a_run_that_stopped_half_way_has_ended_when_its_accepted_jobs_have(ledger):

@@ -15,7 +15,7 @@ def test_the_installed_client_is_new_enough():
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [("0.23.1", "mode argument"), ("0.8.0", "mode argument"), ("0.40.1", "needs 0.49")]
+    ("version", "said"), [("0.23.1", "mode argument"), ("0.8.0", "mode argument"), ("0.40.1", "needs 0.51")]
 )
 def test_m5_an_old_client_is_named_with_the_way_out(version, said, tmp_path, monkeypatch):
     info = tmp_path / f"qiskit_ibm_runtime-{version}.dist-info"

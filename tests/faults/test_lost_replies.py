@@ -1,0 +1,112 @@
+"""Requests refused, repeated and lost: no session left open, no job lost, none run twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.command import many_jobs
+from tests.faults.faulty_proxy import Fault, faulty_proxy
+
+JOB = r"/jobs$"
+SESSION = r"/sessions/[^/]+$"
+
+
+@pytest.fixture
+def through(qrun, service_env):
+    """A command that goes through a proxy with faults."""
+
+    def make(proxy):
+        return replace(qrun, env={**qrun.env, **proxy.env})
+
+    return lambda *faults: faulty_proxy(Path(service_env["QRUN_HOME"]), *faults), make
+
+
+def _submit(through, tmp_path, *faults, jobs=3, code=0, mode="session"):
+    open_proxy, make = through
+    with open_proxy(*faults) as proxy:
+        command = make(proxy)
+        done = command("submit", str(many_jobs(tmp_path / "w.yaml", jobs)), "--mode", mode, code=code)
+        run_id = command.json("list", "--json", "-n", "1")[0]["run"]
+        ended = command("wait", run_id, code=None)
+        status = command.json("status", run_id, "--json")
+        usage = command.json("usage", run_id, "--json")
+    return done, ended.returncode, status, usage, proxy
+
+
+def test_m18_a_close_that_fails_once_is_repeated(through, tmp_path):
+    done, code, status, _, _ = _submit(through, tmp_path, Fault("PATCH", SESSION, "refuse:503", times=2))
+    assert done.stdout.strip() == status["id"]
+    assert code == 0
+    assert status["session"]["state"] == "closed"
+    assert status["session"]["state_reason"] != "session_inactivated_by_interactive_ttl"
+
+
+def test_m18_a_close_that_keeps_failing_is_told_and_loses_no_run(through, tmp_path):
+    open_proxy, make = through
+    with open_proxy(Fault("PATCH", SESSION, "refuse:503", times=6)) as proxy:
+        command = make(proxy)
+        done = command("submit", str(many_jobs(tmp_path / "w.yaml", 2)), "--mode", "session")
+        run_id = done.stdout.strip()
+        assert f"qrun close {run_id}" in done.stderr
+        assert f"run {run_id} left its session open" in command("list").stderr
+        command("close", run_id)
+        command("wait", run_id)
+        assert command.json("status", run_id, "--json")["session"]["state"] == "closed"
+        assert "left its session open" not in command("list").stderr
+
+
+@pytest.mark.parametrize("action", ["cut", "after:400"])
+def test_a_job_whose_reply_is_lost_is_found_by_its_tag(through, tmp_path, action):
+    done, code, status, usage, proxy = _submit(through, tmp_path, Fault("POST", JOB, action))
+    assert code == 0
+    assert done.stdout.strip() == status["id"]
+    assert [job["state"] for job in status["jobs"]] == ["DONE"] * 3
+    assert len(usage["jobs"]) == 3, "each job once"
+    assert proxy.count("POST", JOB) == 3
+
+
+def test_a_job_that_the_client_sent_twice_runs_once(through, tmp_path):
+    """The client repeats a POST whose answer is a 5xx, whatever the service did with the first."""
+    _, code, status, usage, proxy = _submit(through, tmp_path, Fault("POST", JOB, "after:503"))
+    assert proxy.count("POST", JOB) == 4
+    assert code == 0
+    assert [job["state"] for job in status["jobs"]] == ["DONE"] * 3
+    states = sorted(job["state"] for job in usage["jobs"])
+    # The double is cancelled; where it had already run, it is at least shown and charged.
+    assert states in (["CANCELLED", "DONE", "DONE", "DONE"], ["DONE"] * 4)
+
+
+def test_a_refused_job_ends_the_submission_and_closes(through, tmp_path):
+    done, code, status, _, _ = _submit(through, tmp_path, Fault("POST", JOB, "refuse:400"), code=3)
+    assert done.stdout == ""
+    assert f"0 of 3 jobs of run {status['id']} had been accepted" in done.stderr
+    assert code == 1
+    assert status["state"] == "INCOMPLETE"
+    assert status["session"]["state"] == "closed"
+
+
+def test_a_rate_limit_is_waited_for(through, tmp_path, monkeypatch):
+    done, code, status, _, proxy = _submit(
+        through, tmp_path, Fault("POST", JOB, "refuse:429"), jobs=2, mode="batch"
+    )
+    assert "sending again in 5 s" in done.stderr
+    assert code == 0
+    assert proxy.count("POST", JOB) == 3
+    assert len(status["jobs"]) == 2
+
+
+def test_times_that_cannot_be_read_are_no_reason_to_stop(through, tmp_path):
+    done, code, _, _, _ = _submit(through, tmp_path, Fault("GET", SESSION, "refuse:500"))
+    assert "session " in done.stderr
+    assert "interactive time" not in done.stderr
+    assert code == 0
+
+
+def test_a_service_that_talks_nonsense_is_told_so(through):
+    open_proxy, make = through
+    with open_proxy(Fault("GET", r"/jobs/", "after:200", times=100)) as proxy:
+        done = make(proxy)("usage", "d-not-in-the-ledger", code=3)
+        assert "not what its interface says" in done.stderr
