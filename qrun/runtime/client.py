@@ -40,6 +40,17 @@ SESSION_NOT_ALLOWED = 1352
 """The service's error code for a session on the Open plan."""
 
 
+class NoFractionalGates(ServiceError):
+    """The backend has no fractional gates.
+
+    Args:
+        backend: Its name.
+    """
+
+    def __init__(self, backend: str) -> None:
+        super().__init__(f"{backend} has no fractional gates.", "Leave out fractional_gates: true.")
+
+
 @dataclass(frozen=True)
 class OptionMistake:
     """An option that the client's own option model does not take."""
@@ -101,14 +112,37 @@ class RuntimeClient:
             return sorted(backend.name for backend in self._service.backends())
 
     def backend(self, name: str, *, fractional_gates: bool = False) -> BackendV2 | None:
-        """The backend called ``name``, or ``None`` where the instance has none of that name."""
+        """The backend called ``name``, or ``None`` where the instance has none of that name.
+
+        Args:
+            name: Its name.
+            fractional_gates: With ``rx`` and ``rzz`` of any angle among its instructions.
+
+        Raises:
+            NoFractionalGates: They are asked for, and it has none.
+        """
         from qiskit.providers.exceptions import QiskitBackendNotFoundError
+        from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
         with _client_errors(f"read the backend {name}"):
             try:
-                return self._service.backend(name, use_fractional_gates=fractional_gates)
+                backend = self._service.backend(name, use_fractional_gates=fractional_gates)
             except QiskitBackendNotFoundError:
                 return None
+            except IBMInputValueError:
+                if fractional_gates:
+                    raise NoFractionalGates(name) from None
+                raise
+        if fractional_gates and not _has_fractional_gates(backend):
+            # An older client says nothing of it.
+            raise NoFractionalGates(name)
+        return backend
+
+    def names_with_fractional_gates(self) -> list[str]:
+        """Names of the backends of the instance that have ``rx`` and ``rzz`` of any angle."""
+        with _client_errors("list the backends"):
+            found = self._service.backends(use_fractional_gates=True)
+            return sorted(backend.name for backend in found if _has_fractional_gates(backend))
 
     def least_busy(self, *, min_num_qubits: int | None, fractional_gates: bool = False) -> BackendV2 | None:
         """The backend with the shortest queue that has enough qubits, or ``None``."""
@@ -277,6 +311,10 @@ def _bypass_proxies() -> None:
         hosts = [host for host in os.environ.get(name, "").split(",") if host]
         if "127.0.0.1" not in hosts:
             os.environ[name] = ",".join([*hosts, "127.0.0.1", "localhost"])
+
+
+def _has_fractional_gates(backend: BackendV2) -> bool:
+    return bool({"rx", "rzz"} & set(backend.operation_names))
 
 
 def _catcher(backend: BackendV2) -> Any:

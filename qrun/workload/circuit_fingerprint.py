@@ -1,9 +1,9 @@
 """What a circuit holds, as a hash that is the same in every process.
 
-QPY bytes can't be compared: they hold UUIDs of parameters, which differ whenever a circuit is built anew, names
-like ``circuit-43`` that a counter gives, and tables of symbols and of custom gates in no fixed order. So a
-circuit is read instruction by instruction here; QPY serves only for the operations that keep something besides
-their name and parameters.
+QPY bytes can't be compared: they hold UUIDs of parameters, which differ whenever a circuit is built anew,
+names like ``circuit-43`` that a counter gives, and tables of symbols and of custom gates in no fixed order.
+So a circuit is read instruction by instruction here; QPY serves only for the operations that keep something
+besides their name and parameters.
 """
 
 from __future__ import annotations
@@ -215,7 +215,9 @@ def _identities(circuits: Iterable[Any], operation: Any) -> dict[bytes, bytes]:
     found: dict[bytes, str] = {parameter.uuid.bytes: parameter.name for parameter in own}
     for circuit in circuits:
         found.update({parameter.uuid.bytes: parameter.name for parameter in circuit.parameters})
-        found.update({variable.var.bytes: variable.name for variable in circuit.iter_vars() if variable.standalone})
+        found.update(
+            {variable.var.bytes: variable.name for variable in circuit.iter_vars() if variable.standalone}
+        )
         found.update({stretch.var.bytes: stretch.name for stretch in circuit.iter_stretches()})
     return {uuid: hashlib.sha256(name.encode()).digest()[:16] for uuid, name in found.items()}
 
