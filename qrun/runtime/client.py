@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -59,6 +59,8 @@ class OptionMistake:
     """Path of keys below ``options``."""
     message: str
     hint: str | None = None
+    unknown: bool = False
+    """Whether there is no option of that name, rather than a wrong value for it."""
 
 
 @dataclass
@@ -257,7 +259,7 @@ def check_options(
             warnings.simplefilter("ignore")
             model(**options)
     except ValidationError as error:
-        return [_option_mistake(model, detail) for detail in error.errors()]
+        return _option_mistakes(primitive, generation, error.errors())
     except TypeError as error:
         return [_unexpected_keyword(model, error)]
     except ValueError as error:
@@ -268,6 +270,12 @@ def check_options(
 def option_names(primitive: str, generation: str = CLIENT_SIDE) -> frozenset[str]:
     """The top-level names of a primitive's options."""
     return frozenset(_field_names(_options_class(primitive, generation)))
+
+
+@cache
+def option_paths(primitive: str, generation: str = CLIENT_SIDE) -> frozenset[str]:
+    """All options of a primitive as dotted paths, such as ``twirling.enable_gates``, groups included."""
+    return frozenset(_paths(_options_class(primitive, generation)()))
 
 
 def decode_result(program_id: str, text: str) -> Any:
@@ -366,14 +374,36 @@ def _field_names(model: Any) -> list[str]:
     return [name for name in fields if not name.startswith("_")]
 
 
-def _option_mistake(model: Any, detail: Mapping[str, Any]) -> OptionMistake:
-    location = tuple(detail["loc"])
-    if detail["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
-        return OptionMistake(location, f"{_dotted(location)}: {detail['msg']}")
-    known = _names_at(model, location[:-1])
-    return OptionMistake(
-        location, f"there is no option {_dotted(location)!r}", suggest(str(location[-1]), known)
-    )
+def _paths(options: Any, prefix: str = "") -> Iterator[str]:
+    """Paths of an instance of either generation's models, which make their groups when they are made."""
+    for name in _field_names(type(options)):
+        yield prefix + name
+        group = getattr(options, name, None)
+        if _field_names(type(group)):
+            yield from _paths(group, f"{prefix}{name}.")
+
+
+def _option_mistakes(
+    primitive: str, generation: str, details: Sequence[Mapping[str, Any]]
+) -> list[OptionMistake]:
+    """What pydantic says, at places as the user writes them.
+
+    V2 groups are unions of a class and ``Dict``: the class's name is a part of the place, and each mistake in
+    a group comes with another one, that it is no ``Dict``.
+    """
+    real = [detail for detail in details if not str(detail["loc"][-1]).startswith("is-instance[")]
+    paths = option_paths(primitive, generation)
+    mistakes = []
+    for detail in real or details:
+        location = tuple(part for part in detail["loc"] if not str(part)[:1].isupper())
+        if detail["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
+            mistakes.append(OptionMistake(location, f"{_dotted(location)}: {detail['msg']}"))
+            continue
+        group, word = _dotted(location[:-1]), str(location[-1])
+        known = [path.rpartition(".")[2] for path in paths if path.rpartition(".")[0] == group]
+        message = f"there is no option {_dotted(location)!r}"
+        mistakes.append(OptionMistake(location, message, suggest(word, sorted(known)), unknown=True))
+    return mistakes
 
 
 def _unexpected_keyword(model: Any, error: TypeError) -> OptionMistake:
@@ -381,18 +411,11 @@ def _unexpected_keyword(model: Any, error: TypeError) -> OptionMistake:
     if not found:
         return OptionMistake((), str(error))
     return OptionMistake(
-        (found[1],), f"there is no option {found[1]!r}", suggest(found[1], _field_names(model))
+        (found[1],),
+        f"there is no option {found[1]!r}",
+        suggest(found[1], _field_names(model)),
+        unknown=True,
     )
-
-
-def _names_at(model: Any, location: Sequence[str | int]) -> list[str]:
-    """Names of the options at a path of the option model; none where the path leads out of it."""
-    for key in location:
-        fields = getattr(model, "model_fields", None)
-        if not fields or key not in fields:
-            return []
-        model = fields[key].annotation
-    return _field_names(model)
 
 
 def _dotted(location: Sequence[str | int]) -> str:

@@ -9,6 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +178,7 @@ def _decoded(content: bytes) -> QuantumCircuit:
     return from_qpy(circuit)
 
 
+@cache
 def _plugins() -> list[str]:
     """Versions of what brings stages of the pass manager into qiskit: here the client's translation."""
     from importlib.metadata import PackageNotFoundError, version
