@@ -230,5 +230,5 @@ def _replace(text: bytes, replacements: Mapping[bytes, bytes]) -> bytes:
 
 
 def _unnamed(name: str) -> str:
-    """The name without the number that a counter of this process gave it."""
-    return "circuit" if _COUNTED_NAME.fullmatch(name) else name
+    """The name without the number that a counter of this process gave it, as in ``ccircuit-43``."""
+    return _COUNTED_NAME.sub("circuit", name)

@@ -286,7 +286,7 @@ def _told(work: _Work, failure: CompileFailed, workload: Workload, backend: Back
             work.options_place, f"These transpile options are refused: {failure.message}"
         )
     first, others = work.pubs[0], len(work.pubs) - 1
-    also = f" ({others} more PUB{'s' if others > 1 else ''} use it)" if others else ""
+    also = f" ({others} more PUB{'s use' if others > 1 else ' uses'} it)" if others else ""
     return workload.document.error(
         (*first.location, "circuit"),
         f"The circuit {first.circuit_name!r}{also} can't be compiled for {backend.name}: {failure.message}",

@@ -152,4 +152,7 @@ def _end_with_parent() -> None:
 
 
 def _message(error: BaseException) -> str:
-    return str(getattr(error, "message", "") or error).strip("'\"") or type(error).__name__
+    text = str(getattr(error, "message", "") or error)
+    # Qiskit's errors print their message in quotes.
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return (text[1:-1] if quoted else text) or type(error).__name__
