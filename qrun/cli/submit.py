@@ -49,6 +49,9 @@ def submit(
             "--max-time", help="Longest life of the batch or session, such as 25m.", show_default=False
         ),
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Compile anew, whatever earlier runs have compiled.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run and print its results.")] = False,
     service: options.Service = None,
     quiet: options.Quiet = False,
@@ -66,7 +69,7 @@ def submit(
         with interrupting(), Ledger() as ledger:
             document = read_document(file)
             workload_file = validate(document)
-            choices = _choices(mode, backend, tag, max_time)
+            choices = _choices(mode, backend, tag, max_time, cache=not no_cache)
             _warn_of_open_sessions(ledger, quiet=quiet)
             ready, client = _prepare(document, workload_file, choices, service, quiet=quiet)
     except KeyboardInterrupt:
@@ -86,7 +89,9 @@ def submit(
         )
 
 
-def _choices(mode: Mode | None, backend: str | None, tags: list[str] | None, max_time: str | None) -> Choices:
+def _choices(
+    mode: Mode | None, backend: str | None, tags: list[str] | None, max_time: str | None, *, cache: bool
+) -> Choices:
     from qrun.cli.durations import seconds_of
     from qrun.errors import UsageError
     from qrun.run.prepare import Choices
@@ -107,6 +112,7 @@ def _choices(mode: Mode | None, backend: str | None, tags: list[str] | None, max
         backend=backend,
         tags=tuple(tags or ()),
         max_time=int(seconds) if seconds else None,
+        cache=cache,
     )
 
 

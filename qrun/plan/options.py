@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from qrun.errors import WorkloadError
 from qrun.plan.jobs import PlannedJob
-from qrun.runtime.client import OptionMistake, check_options, suggest
+from qrun.runtime.client import CLIENT_SIDE, V2, OptionMistake, check_options, option_paths, suggest
 from qrun.workload.document import Location
 from qrun.workload.load import Workload
 from qrun.workload.validate import in_file_order
@@ -30,11 +30,30 @@ def check_workload_options(
         raise in_file_order(list(unique.values()))
 
 
+_IN_ITS_PLACE = {
+    (V2, "simulator.noise_model"): "simulator.layer_noise_model",
+    (CLIENT_SIDE, "simulator.layer_noise_model"): "simulator.noise_model",
+}
+"""Generation and option of it → what the other generation has in its place."""
+
+_OURS = {
+    "optimization_level": "defaults.transpile.optimization_level",
+    "seed_transpiler": "defaults.transpile.seed_transpiler",
+    "initial_layout": "defaults.transpile.initial_layout",
+    "shots": "shots of the PUB, or defaults.shots",
+    "precision": "precision of the PUB, or defaults.precision",
+    "job_tags": "tags",
+    "tags": "tags",
+}
+"""What is written elsewhere in a workload file, whichever generation is in use."""
+
+
 def _unknown_names(workload: Workload, option_names: Mapping[str, Collection[str]]) -> list[WorkloadError]:
-    used = {pub.primitive for pub in workload.pubs}
+    generation = workload.file.defaults.primitives
+    used = sorted({pub.primitive for pub in workload.pubs})
     known = set().union(*(option_names[primitive] for primitive in used))
     mistakes = [
-        _unknown(workload, ("defaults", "options", name), sorted(known))
+        _unknown(workload, ("defaults", "options", name), sorted(known), used, generation)
         for name in workload.file.defaults.options
         if name not in known
     ]
@@ -42,18 +61,58 @@ def _unknown_names(workload: Workload, option_names: Mapping[str, Collection[str
         own = workload.file.pubs[pub.index].options
         names = option_names[pub.primitive]
         mistakes += [
-            _unknown(workload, (*pub.location, "options", name), sorted(names))
+            _unknown(workload, (*pub.location, "options", name), sorted(names), [pub.primitive], generation)
             for name in own
             if name not in names
         ]
     return mistakes
 
 
-def _unknown(workload: Workload, location: Location, known: Sequence[str]) -> WorkloadError:
+def _unknown(
+    workload: Workload,
+    location: Location,
+    known: Sequence[str],
+    primitives: Sequence[str],
+    generation: str,
+) -> WorkloadError:
     name = str(location[-1])
+    hint = elsewhere(name, primitives, generation) or suggest(name, known)
     return workload.document.error(
-        location, f"There is no option {name!r} for this primitive.", suggest(name, known), at_key=True
+        location, f"There is no option {name!r} for this primitive.", hint, at_key=True
     )
+
+
+def elsewhere(path: str, primitives: Sequence[str], generation: str) -> str | None:
+    """Where an option belongs that the primitives in use don't have; ``None`` where nobody has it.
+
+    Args:
+        path: The option as a dotted path below ``options``.
+        primitives: The primitives that it was written for.
+        generation: The generation in use, ``client-side`` or ``v2``.
+    """
+    other = V2 if generation == CLIENT_SIDE else CLIENT_SIDE
+    for primitive in primitives:
+        if path in option_paths(primitive, other):
+            return _of_the_other(path, primitive, generation, other)
+    leaf = path.rpartition(".")[2]
+    if leaf in _OURS:
+        return f"In a workload it is {_OURS[leaf]}."
+    for asked in (generation, other):
+        for primitive in primitives:
+            paths = sorted(known for known in option_paths(primitive, asked) if known.endswith(f".{leaf}"))
+            if paths:
+                switch = "" if asked == generation else f", with defaults.primitives: {other}"
+                return f"It is written {' or '.join(paths)}{switch}."
+    return None
+
+
+def _of_the_other(path: str, primitive: str, generation: str, other: str) -> str:
+    named = {V2: "V2", CLIENT_SIDE: "client-side"}[other]
+    hint = f"It is an option of the {named} primitives: set defaults.primitives: {other}"
+    instead = _IN_ITS_PLACE.get((other, path))
+    if instead in option_paths(primitive, generation):
+        return f"{hint}, or use {instead}, which the primitives in use have in its place."
+    return f"{hint}."
 
 
 def _told(workload: Workload, job: PlannedJob, mistake: OptionMistake) -> WorkloadError:
@@ -62,4 +121,8 @@ def _told(workload: Workload, job: PlannedJob, mistake: OptionMistake) -> Worklo
     places = [(*workload.pubs[index].location, "options", *mistake.location) for index in job.pubs]
     places.append(("defaults", "options", *mistake.location))
     place = max(places, key=lambda location: len(document.trim(location)) - len(location))
-    return document.error(place, f"{job.primitive}: {mistake.message}.", mistake.hint, at_key=True)
+    hint = mistake.hint
+    if mistake.unknown:
+        path = ".".join(str(part) for part in mistake.location)
+        hint = elsewhere(path, [job.primitive], workload.file.defaults.primitives) or hint
+    return document.error(place, f"{job.primitive}: {mistake.message}.", hint, at_key=True)

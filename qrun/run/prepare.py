@@ -14,12 +14,14 @@ from qrun.ledger import LedgerPub, job_tag, new_run_id, run_tag
 from qrun.plan.jobs import PlannedJob, pack
 from qrun.plan.mode import ModeChoice, check_plan, choose_mode
 from qrun.plan.options import check_workload_options
-from qrun.runtime.client import PreparedJob, RuntimeClient, option_names
+from qrun.runtime.client import NoFractionalGates, PreparedJob, RuntimeClient, option_names
+from qrun.workload.compile import Compilation, IsaPub, compile_pubs
+from qrun.workload.compile_cache import default_cache
 from qrun.workload.document import Document
-from qrun.workload.isa import IsaPub, compile_pubs
 from qrun.workload.load import ESTIMATOR, SAMPLER, Workload, load_workload
 from qrun.workload.model import MOST_TAGS, LeastBusyBackend, WorkloadFile
-from qrun.workload.validate import did_you_mean
+from qrun.workload.transpile_options import check_transpile
+from qrun.workload.validate import did_you_mean, in_file_order
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
@@ -33,6 +35,8 @@ class Choices:
     backend: str | None = None
     tags: tuple[str, ...] = ()
     max_time: int | None = None
+    cache: bool = True
+    """Whether circuits that earlier runs compiled are used, and this run's are kept."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Ready:
     workload: Workload
     backend: BackendV2 = field(repr=False)
     mode: ModeChoice
+    compilation: Compilation = field(repr=False)
     max_time: int | None
     planned: Sequence[PlannedJob]
     jobs: Sequence[PreparedJob] = field(repr=False)
@@ -84,6 +89,8 @@ def prepare_run(
     names = {kind: option_names(kind, file.defaults.primitives) for kind in (SAMPLER, ESTIMATOR)}
     planned = pack(workload.pubs, names)
     check_workload_options(workload, planned, names)
+    if mistakes := check_transpile(file.defaults.transpile, document, ("defaults", "transpile")):
+        raise in_file_order(mistakes)
     mode = choose_mode(choices.mode or file.mode, len(planned))
     progress("connecting")
     client = connect()
@@ -91,15 +98,16 @@ def prepare_run(
     if mode.mode == "session":
         # The instance, and so the plan, is the backend's.
         check_plan(mode.mode, client.plan_name())
-    progress(f"compiling for {backend.name}")
-    isa = compile_pubs(workload, backend)
+    cache = default_cache() if choices.cache else None
+    compilation = compile_pubs(workload, backend, cache=cache, progress=progress)
     run_id = new_run_id()
-    jobs = [_prepare(job, isa, client, backend, run_id, tags, workload) for job in planned]
+    jobs = [_prepare(job, compilation.pubs, client, backend, run_id, tags, workload) for job in planned]
     ready = Ready(
         run_id=run_id,
         workload=workload,
         backend=backend,
         mode=mode,
+        compilation=compilation,
         max_time=choices.max_time or file.max_time,
         planned=planned,
         jobs=jobs,
@@ -118,24 +126,37 @@ def _tags(file: WorkloadFile, choices: Choices) -> list[str]:
 def _backend(workload: Workload, client: RuntimeClient, asked: str | None) -> BackendV2:
     wanted = asked or workload.file.backend
     if isinstance(wanted, LeastBusyBackend):
-        # A backend too narrow for the workload is of no use, however short its queue.
-        widest = max(pub.circuit.num_qubits for pub in workload.pubs)
-        needed = max(wanted.least_busy.min_num_qubits or 1, widest)
-        found = client.least_busy(min_num_qubits=needed)
-        if found is None:
-            raise workload.document.error(
-                ("backend",),
-                f"No backend of this instance has {needed} qubits and is online.",
-                "Choose another.",
-            )
-        return found
-    backend = client.backend(wanted)
+        return _least_busy(workload, client, wanted)
+    fractional = workload.file.defaults.transpile.fractional_gates
+    try:
+        backend = client.backend(wanted, fractional_gates=fractional)
+    except NoFractionalGates as error:
+        raise workload.document.error(
+            ("defaults", "transpile", "fractional_gates"),
+            error.message,
+            f"{error.hint} Backends here that have them: "
+            f"{', '.join(client.names_with_fractional_gates()) or 'none'}.",
+        ) from None
     if backend is not None:
         return backend
     message, hint = f"There is no backend {wanted!r} here.", did_you_mean(wanted, client.backend_names())
     if asked:
         raise UsageError(message, hint)
     raise workload.document.error(("backend",), message, hint)
+
+
+def _least_busy(workload: Workload, client: RuntimeClient, wanted: LeastBusyBackend) -> BackendV2:
+    # A backend too narrow for the workload is of no use, however short its queue.
+    widest = max(pub.circuit.num_qubits for pub in workload.pubs)
+    needed = max(wanted.least_busy.min_num_qubits or 1, widest)
+    fractional = workload.file.defaults.transpile.fractional_gates
+    found = client.least_busy(min_num_qubits=needed, fractional_gates=fractional)
+    if found is None:
+        having = f"{needed} qubits and fractional gates" if fractional else f"{needed} qubits"
+        raise workload.document.error(
+            ("backend",), f"No backend of this instance has {having} and is online.", "Choose another."
+        )
+    return found
 
 
 def _prepare(

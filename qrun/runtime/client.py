@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -40,6 +40,17 @@ SESSION_NOT_ALLOWED = 1352
 """The service's error code for a session on the Open plan."""
 
 
+class NoFractionalGates(ServiceError):
+    """The backend has no fractional gates.
+
+    Args:
+        backend: Its name.
+    """
+
+    def __init__(self, backend: str) -> None:
+        super().__init__(f"{backend} has no fractional gates.", "Leave out fractional_gates: true.")
+
+
 @dataclass(frozen=True)
 class OptionMistake:
     """An option that the client's own option model does not take."""
@@ -48,6 +59,8 @@ class OptionMistake:
     """Path of keys below ``options``."""
     message: str
     hint: str | None = None
+    unknown: bool = False
+    """Whether there is no option of that name, rather than a wrong value for it."""
 
 
 @dataclass
@@ -101,14 +114,37 @@ class RuntimeClient:
             return sorted(backend.name for backend in self._service.backends())
 
     def backend(self, name: str, *, fractional_gates: bool = False) -> BackendV2 | None:
-        """The backend called ``name``, or ``None`` where the instance has none of that name."""
+        """The backend called ``name``, or ``None`` where the instance has none of that name.
+
+        Args:
+            name: Its name.
+            fractional_gates: With ``rx`` and ``rzz`` of any angle among its instructions.
+
+        Raises:
+            NoFractionalGates: They are asked for, and it has none.
+        """
         from qiskit.providers.exceptions import QiskitBackendNotFoundError
+        from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
         with _client_errors(f"read the backend {name}"):
             try:
-                return self._service.backend(name, use_fractional_gates=fractional_gates)
+                backend = self._service.backend(name, use_fractional_gates=fractional_gates)
             except QiskitBackendNotFoundError:
                 return None
+            except IBMInputValueError:
+                if fractional_gates:
+                    raise NoFractionalGates(name) from None
+                raise
+        if fractional_gates and not _has_fractional_gates(backend):
+            # An older client says nothing of it.
+            raise NoFractionalGates(name)
+        return backend
+
+    def names_with_fractional_gates(self) -> list[str]:
+        """Names of the backends of the instance that have ``rx`` and ``rzz`` of any angle."""
+        with _client_errors("list the backends"):
+            found = self._service.backends(use_fractional_gates=True)
+            return sorted(backend.name for backend in found if _has_fractional_gates(backend))
 
     def least_busy(self, *, min_num_qubits: int | None, fractional_gates: bool = False) -> BackendV2 | None:
         """The backend with the shortest queue that has enough qubits, or ``None``."""
@@ -224,7 +260,7 @@ def check_options(
             warnings.simplefilter("ignore")
             model(**options)
     except ValidationError as error:
-        return [_option_mistake(model, detail) for detail in error.errors()]
+        return _option_mistakes(primitive, generation, error.errors())
     except TypeError as error:
         return [_unexpected_keyword(model, error)]
     except ValueError as error:
@@ -235,6 +271,12 @@ def check_options(
 def option_names(primitive: str, generation: str = CLIENT_SIDE) -> frozenset[str]:
     """The top-level names of a primitive's options."""
     return frozenset(_field_names(_options_class(primitive, generation)))
+
+
+@cache
+def option_paths(primitive: str, generation: str = CLIENT_SIDE) -> frozenset[str]:
+    """All options of a primitive as dotted paths, such as ``twirling.enable_gates``, groups included."""
+    return frozenset(_paths(_options_class(primitive, generation)()))
 
 
 def decode_result(program_id: str, text: str) -> Any:
@@ -278,6 +320,10 @@ def _bypass_proxies() -> None:
         hosts = [host for host in os.environ.get(name, "").split(",") if host]
         if "127.0.0.1" not in hosts:
             os.environ[name] = ",".join([*hosts, "127.0.0.1", "localhost"])
+
+
+def _has_fractional_gates(backend: BackendV2) -> bool:
+    return bool({"rx", "rzz"} & set(backend.operation_names))
 
 
 def _catcher(backend: BackendV2) -> Any:
@@ -329,14 +375,36 @@ def _field_names(model: Any) -> list[str]:
     return [name for name in fields if not name.startswith("_")]
 
 
-def _option_mistake(model: Any, detail: Mapping[str, Any]) -> OptionMistake:
-    location = tuple(detail["loc"])
-    if detail["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
-        return OptionMistake(location, f"{_dotted(location)}: {detail['msg']}")
-    known = _names_at(model, location[:-1])
-    return OptionMistake(
-        location, f"there is no option {_dotted(location)!r}", suggest(str(location[-1]), known)
-    )
+def _paths(options: Any, prefix: str = "") -> Iterator[str]:
+    """Paths of an instance of either generation's models, which make their groups when they are made."""
+    for name in _field_names(type(options)):
+        yield prefix + name
+        group = getattr(options, name, None)
+        if _field_names(type(group)):
+            yield from _paths(group, f"{prefix}{name}.")
+
+
+def _option_mistakes(
+    primitive: str, generation: str, details: Sequence[Mapping[str, Any]]
+) -> list[OptionMistake]:
+    """What pydantic says, at places as the user writes them.
+
+    V2 groups are unions of a class and ``Dict``: the class's name is a part of the place, and each mistake in
+    a group comes with another one, that it is no ``Dict``.
+    """
+    real = [detail for detail in details if not str(detail["loc"][-1]).startswith("is-instance[")]
+    paths = option_paths(primitive, generation)
+    mistakes = []
+    for detail in real or details:
+        location = tuple(part for part in detail["loc"] if not str(part)[:1].isupper())
+        if detail["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
+            mistakes.append(OptionMistake(location, f"{_dotted(location)}: {detail['msg']}"))
+            continue
+        group, word = _dotted(location[:-1]), str(location[-1])
+        known = [path.rpartition(".")[2] for path in paths if path.rpartition(".")[0] == group]
+        message = f"there is no option {_dotted(location)!r}"
+        mistakes.append(OptionMistake(location, message, suggest(word, sorted(known)), unknown=True))
+    return mistakes
 
 
 def _unexpected_keyword(model: Any, error: TypeError) -> OptionMistake:
@@ -344,18 +412,11 @@ def _unexpected_keyword(model: Any, error: TypeError) -> OptionMistake:
     if not found:
         return OptionMistake((), str(error))
     return OptionMistake(
-        (found[1],), f"there is no option {found[1]!r}", suggest(found[1], _field_names(model))
+        (found[1],),
+        f"there is no option {found[1]!r}",
+        suggest(found[1], _field_names(model)),
+        unknown=True,
     )
-
-
-def _names_at(model: Any, location: Sequence[str | int]) -> list[str]:
-    """Names of the options at a path of the option model; none where the path leads out of it."""
-    for key in location:
-        fields = getattr(model, "model_fields", None)
-        if not fields or key not in fields:
-            return []
-        model = fields[key].annotation
-    return _field_names(model)
 
 
 def _dotted(location: Sequence[str | int]) -> str:

@@ -1,115 +1,66 @@
-"""ISA circuits: circuits compiled for a backend, each of them once, with observables on its qubits."""
+"""Circuits that a backend can run as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-from qrun.errors import WorkloadError
-from qrun.workload.load import ESTIMATOR, Pub, Workload
-from qrun.workload.model import Transpile
-from qrun.workload.validate import in_file_order
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
-    from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
+
+_RZZ_LIMIT = math.pi / 2 + 1e-10
+"""Largest angle of ``rzz`` that IBM's backends run; the client refuses others, though no target says so."""
 
 
-@dataclass(frozen=True)
-class IsaPub:
-    """A PUB compiled for a backend."""
+def on_physical_qubits(circuit: QuantumCircuit, target: Target) -> bool:
+    """Whether the circuit's qubits mean those of the backend.
 
-    pub: Pub
-    circuit: QuantumCircuit = field(repr=False)
-    observables: Any = field(repr=False)
-
-    def as_tuple(self) -> tuple[Any, ...]:
-        """The PUB as a primitive takes it; shots or precision are the job's."""
-        parts = [self.circuit] if self.observables is None else [self.circuit, self.observables]
-        return tuple(parts) if self.pub.parameter_values is None else (*parts, self.pub.parameter_values)
-
-
-def compile_pubs(workload: Workload, backend: BackendV2) -> list[IsaPub]:
-    """Compile a workload's PUBs for a backend.
-
-    Equal circuits are compiled once.
-
-    Raises:
-        InvalidWorkload: A circuit doesn't fit the backend; all that don't are told.
+    They do when there are as many of them, and when the circuit has a layout: it has been compiled before, or
+    its OpenQASM writes ``$0``.
     """
-    mistakes: list[WorkloadError] = []
-    fitting = []
-    for pub in workload.pubs:
-        if pub.circuit.num_qubits > backend.num_qubits:
-            mistakes.append(
-                workload.document.error(
-                    (*pub.location, "circuit"),
-                    f"The circuit {pub.circuit_name!r} has {pub.circuit.num_qubits} qubits; "
-                    f"{backend.name} has {backend.num_qubits}.",
-                    "Choose a wider backend: backend: {least_busy: {min_num_qubits: "
-                    f"{pub.circuit.num_qubits}" + "}}",
-                )
-            )
-        else:
-            fitting.append(pub)
-    if mistakes:
-        raise in_file_order(mistakes)
-    return _compile(fitting, workload, backend)
+    return circuit.num_qubits == target.num_qubits or circuit.layout is not None
 
 
-def _compile(pubs: Sequence[Pub], workload: Workload, backend: BackendV2) -> list[IsaPub]:
-    pass_manager = _pass_manager(workload.file.defaults.transpile, workload, backend)
-    compiled: dict[tuple[int, bool], QuantumCircuit] = {}
-    mistakes: list[WorkloadError] = []
-    isa = []
-    for pub in pubs:
-        key = (id(pub.circuit), pub.primitive == ESTIMATOR)
-        try:
-            if key not in compiled:
-                compiled[key] = pass_manager.run(_source(pub))
-            isa.append(_isa_pub(pub, compiled[key]))
-        except Exception as error:
-            # Passes raise errors of many kinds; whichever it is, this circuit can't be compiled.
-            message = str(getattr(error, "message", "") or error)
-            mistakes.append(
-                workload.document.error(
-                    (*pub.location, "circuit"),
-                    f"The circuit {pub.circuit_name!r} can't be compiled for {backend.name}: {message}",
-                    "Check the circuit's gates and defaults.transpile.",
-                )
-            )
-    if mistakes:
-        raise in_file_order(mistakes)
-    return isa
+def is_isa(circuit: QuantumCircuit, target: Target) -> bool:
+    """Whether the backend runs the circuit as it is: on its qubits, with its instructions and connections.
+
+    A narrow circuit on qubits of its own is not taken for one even if its gates happen to fit the first few
+    qubits of the backend, because where it should go is for the layout to choose.
+    """
+    if not on_physical_qubits(circuit, target) or circuit.num_qubits > target.num_qubits:
+        return False
+    return _fits(circuit, target, {bit: index for index, bit in enumerate(circuit.qubits)})
 
 
-def _pass_manager(options: Transpile, workload: Workload, backend: BackendV2) -> Any:
-    from qiskit.transpiler import generate_preset_pass_manager
+def _fits(circuit: QuantumCircuit, target: Target, places: Mapping[Any, int]) -> bool:
+    from qiskit.circuit import ControlFlowOp
 
-    try:
-        return generate_preset_pass_manager(
-            backend=backend,
-            optimization_level=options.optimization_level,
-            seed_transpiler=options.seed_transpiler,
-            initial_layout=options.initial_layout,
-        )
-    except Exception as error:
-        raise workload.document.error(
-            ("defaults", "transpile"), f"These options are refused: {error}"
-        ) from None
-
-
-def _source(pub: Pub) -> QuantumCircuit:
-    """The circuit to compile. The Estimator ignores final measurements, so they are not compiled for it."""
-    if pub.primitive == ESTIMATOR and pub.circuit.num_clbits:
-        return pub.circuit.remove_final_measurements(inplace=False)
-    return pub.circuit
+    for instruction in circuit.data:
+        operation = instruction.operation
+        qubits = tuple(places[bit] for bit in instruction.qubits)
+        if isinstance(operation, ControlFlowOp):
+            if not target.instruction_supported(operation.name) or not all(
+                _fits(block, target, dict(zip(block.qubits, qubits, strict=True)))
+                for block in operation.blocks
+            ):
+                return False
+        elif not _supported(operation, qubits, target):
+            return False
+    return True
 
 
-def _isa_pub(pub: Pub, circuit: QuantumCircuit) -> IsaPub:
-    if pub.observables is None:
-        return IsaPub(pub, circuit, None)
-    if circuit.layout is None:
-        return IsaPub(pub, circuit, pub.observables)
-    return IsaPub(pub, circuit, pub.observables.apply_layout(circuit.layout))
+def _supported(operation: Any, qubits: tuple[int, ...], target: Target) -> bool:
+    if operation.name in ("barrier", "store", "break_loop", "continue_loop"):
+        return True
+    if operation.name == "rzz" and not _rzz_runs(operation.params[0]):
+        return False
+    # A delay's duration is none of the parameters that a target knows.
+    parameters = None if operation.name == "delay" else list(operation.params) or None
+    return bool(target.instruction_supported(operation.name, qubits, parameters=parameters))
+
+
+def _rzz_runs(angle: Any) -> bool:
+    """Whether the angle is in range; that of a parameter is the client's to check, with its values."""
+    return not isinstance(angle, (int, float)) or 0 <= angle <= _RZZ_LIMIT

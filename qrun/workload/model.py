@@ -57,11 +57,26 @@ class LeastBusyBackend(_Strict):
 
 
 class Transpile(_Strict):
-    """Options of ``generate_preset_pass_manager``."""
+    """Options of ``generate_preset_pass_manager``; names of methods are checked against installed plugins."""
 
     optimization_level: Literal[0, 1, 2, 3] = 2
-    seed_transpiler: Annotated[int, Field(ge=0)] | None = None
+    seed_transpiler: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     initial_layout: list[Annotated[int, Field(ge=0)]] | None = None
+    layout_method: str | None = None
+    routing_method: str | None = None
+    translation_method: str | None = None
+    scheduling_method: str | None = None
+    init_method: str | None = None
+    optimization_method: str | None = None
+    approximation_degree: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = 1.0
+    """``None`` approximates as far as the errors that the backend reports make up for."""
+    unitary_synthesis_method: str = "default"
+    unitary_synthesis_plugin_config: dict[str, Any] | None = None
+    hls_config: dict[str, list[str]] | None = None
+    """Name of a high-level operation → names of the plugins to try, in order."""
+    qubits_initially_zero: bool = True
+    fractional_gates: bool = False
+    """Compile to ``rx`` and ``rzz`` of any angle, on a backend that has them."""
 
 
 class Defaults(_Strict):

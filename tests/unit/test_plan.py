@@ -112,3 +112,56 @@ def test_m14_no_session_on_the_open_plan():
     check_plan("batch", "open")
     check_plan("session", "premium")
     check_plan("session", None)
+
+
+@pytest.mark.parametrize(
+    ("pub", "defaults", "hint"),
+    [
+        (
+            "{circuit: c, observables: Z, options: {seed_estimator: 3}}",
+            "",
+            "It is an option of the V2 primitives: set defaults.primitives: v2.",
+        ),
+        (
+            "{circuit: c, options: {simulator: {noise_model: null}}}",
+            "",
+            "set defaults.primitives: v2, or use simulator.layer_noise_model, which",
+        ),
+        (
+            "{circuit: c, options: {twirling: {group: pauli}}}",
+            "defaults: {primitives: v2}",
+            "It is an option of the client-side primitives: set defaults.primitives: client-side.",
+        ),
+        (
+            "{circuit: c, observables: Z}",
+            "defaults: {options: {resilience: {layer_noise_learning: {num_randomizations: 3}}}}",
+            "set defaults.primitives: v2.",
+        ),
+        ("{circuit: c, options: {seed_simulator: 3}}", "", "It is written simulator.seed_simulator."),
+        (
+            "{circuit: c}",
+            "defaults: {options: {shots: 3}}",
+            "In a workload it is shots of the PUB, or defaults.shots.",
+        ),
+        (
+            "{circuit: c}",
+            "defaults: {options: {optimization_level: 1}}",
+            "defaults.transpile.optimization_level",
+        ),
+        (
+            "{circuit: c, options: {twirling: {enable_gatez: true}}}",
+            "defaults: {primitives: v2}",
+            "'enable_gates'",
+        ),
+    ],
+)
+def test_an_option_that_belongs_elsewhere_is_told_where(pub, defaults, hint):
+    workload = _load(f"  - {pub}\n", defaults)
+    generation = workload.file.defaults.primitives
+    names = {kind: option_names(kind, generation) for kind in (SAMPLER, ESTIMATOR)}
+    with pytest.raises(InvalidWorkload) as error:
+        check_workload_options(workload, pack(workload.pubs, names), names)
+    [mistake] = error.value.mistakes
+    assert hint in mistake.hint
+    assert mistake.line is not None
+    assert mistake.column > 1
