@@ -29,7 +29,9 @@ class Mode(str, Enum):
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(help="The workload file (YAML).", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="The workload file (YAML); '-' for standard input.", show_default=False)
+    ],
     mode: Annotated[
         Mode | None,
         typer.Option("--mode", help="Execution mode.  [default: the file's, else auto]", show_default=False),
@@ -46,6 +48,8 @@ def submit(
             "--max-time", help="Longest life of the batch or session, such as 25m.", show_default=False
         ),
     ] = None,
+    settings: options.Set = None,
+    trust: options.Trust = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run and print its results.")] = False,
     service: options.Service = None,
     quiet: options.Quiet = False,
@@ -55,13 +59,12 @@ def submit(
     from qrun.cli.signals import interrupting
     from qrun.errors import Interrupted
     from qrun.ledger import Ledger
-    from qrun.workload.document import read_document
-    from qrun.workload.validate import validate
+    from qrun.workload.expand import LoadChoices, open_document
 
     try:
         with interrupting(), Ledger() as ledger:
-            document = read_document(file)
-            workload_file = validate(document)
+            document = open_document(file, LoadChoices(tuple(settings or ()), trust))
+            workload_file = _validated(document)
             choices = _choices(mode, backend, tag, max_time)
             _warn_of_open_sessions(ledger, quiet=quiet)
             ready, client = _prepare(document, workload_file, choices, service, quiet=quiet)
@@ -77,6 +80,18 @@ def submit(
             from qrun.cli.console import print_line
 
             print_line(ready.run_id)
+
+
+def _validated(document: Document) -> WorkloadFile:
+    """The file; where it is wrong, all that is wrong with it, also what only building its circuits tells."""
+    from qrun.workload.load import load_workload
+    from qrun.workload.validate import InvalidWorkload, validate
+
+    try:
+        return validate(document)
+    except InvalidWorkload:
+        load_workload(document)
+        raise
 
 
 def _choices(mode: Mode | None, backend: str | None, tags: list[str] | None, max_time: str | None) -> Choices:

@@ -72,7 +72,7 @@ def _evaluate(text: str) -> float:
         # A parser and a dozen operators fail in as many ways; each means that this is no arithmetic.
         raise ValueError(f"{text!r} is not arithmetic with numbers and pi") from None
     if isinstance(found, bool) or not isinstance(found, (int, float)):
-        raise ValueError(f"{text!r} is not a real number")
+        raise ValueError(f"{text!r} is not a real number")  # noqa: TRY004
     return float(found)
 
 

@@ -65,7 +65,9 @@ class Numbers:
                 "For example:  [[0.1, 0.2], [0.3, 0.4]]",
             ) from None
         if found.size == 0:
-            raise self._document.error(location, "There are no values in this list.", "Give at least one number.")
+            raise self._document.error(
+                location, "There are no values in this list.", "Give at least one number."
+            )
         if not np.isfinite(found).all():
             raise self._document.error(location, "A parameter value is not finite.", "Give finite numbers.")
         return found
@@ -171,7 +173,9 @@ class Numbers:
         start, stop, step = bounds if len(bounds) == 3 else (*bounds, 1.0)
         if step == 0 or (stop - start) / step <= 0:
             raise self._document.error(
-                location, "This range has no values.", "The step leads from start towards stop, which is left out."
+                location,
+                "This range has no values.",
+                "The step leads from start towards stop, which is left out.",
             )
         steps = (stop - start) / step
         self.count(math.ceil(steps) if steps < MOST_NUMBERS else MOST_NUMBERS + 1, location)
@@ -199,11 +203,15 @@ class Numbers:
                 )
         if "seed" not in given:
             raise self._document.error(
-                location, "random needs a seed, so that the file means the same values each time.", "Add seed: 1"
+                location,
+                "random needs a seed, so that the file means the same values each time.",
+                "Add seed: 1",
             )
         seed = self._whole(given["seed"], (*location, "seed"))
         if seed < 0:
-            raise self._document.error((*location, "seed"), "A seed is not negative.", "For example:  seed: 1")
+            raise self._document.error(
+                (*location, "seed"), "A seed is not negative.", "For example:  seed: 1"
+            )
         shape = self._shape(given.get("shape", []), (*location, "shape"))
         low, high = (
             self._number(given.get(name, default), (*location, name))
@@ -219,7 +227,9 @@ class Numbers:
         sizes = given if isinstance(given, list) else [given]
         shape = tuple(self._whole(size, (*location, i)) for i, size in enumerate(sizes))
         if any(size < 1 for size in shape):
-            raise self._document.error(location, "Each axis of a shape has at least one value.", "shape: [10, 4]")
+            raise self._document.error(
+                location, "Each axis of a shape has at least one value.", "shape: [10, 4]"
+            )
         self.count(math.prod(shape), location)
         return shape
 
@@ -300,19 +310,31 @@ class Numbers:
                     if asked is None or asked == array or asked not in _stems(archive):
                         with archive.open(member) as file:
                             arrays[array] = self._read_npy(file, name, location)
-        except (ValueError, OSError, EOFError, TypeError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        except (
+            ValueError,
+            OSError,
+            EOFError,
+            TypeError,
+            RuntimeError,
+            NotImplementedError,
+            zipfile.BadZipFile,
+        ) as error:
             raise self._broken(name, error, location) from None
         return arrays
 
     def _read_npy(self, file: Any, name: str, location: Location) -> NDArray[Any]:
-        """An array, once its header says that it is numbers and not too many: a few bytes can say a billion."""
+        """An array, once its header says that it is numbers and not too many."""
         import numpy as np
 
         version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
         shape, fortran, dtype = read(file)
         if dtype.kind not in "iuf" or dtype.hasobject:
-            raise self._document.error(location, f"{name} holds {dtype}, not numbers.", "Save an array of floats.")
+            raise self._document.error(
+                location, f"{name} holds {dtype}, not numbers.", "Save an array of floats."
+            )
         count = math.prod(shape)
         self.count(count, location)
         raw = file.read(count * dtype.itemsize)
@@ -323,7 +345,9 @@ class Numbers:
         import numpy as np
 
         if not np.isfinite(array).all():
-            raise self._document.error(location, f"{name} has a value that is not finite.", "Give finite numbers.")
+            raise self._document.error(
+                location, f"{name} has a value that is not finite.", "Give finite numbers."
+            )
         return array
 
     def _broken(self, name: str, error: Exception, location: Location) -> Exception:
@@ -341,7 +365,11 @@ class Numbers:
             raise self._broken(name, error, location) from None
         header = [] if not rows or all(_is_number(cell) for cell in rows[0]) else [c.strip() for c in rows[0]]
         body = rows[1:] if header else rows
-        if not body or any(len(row) != len(body[0]) for row in body) or (header and len(header) != len(body[0])):
+        if (
+            not body
+            or any(len(row) != len(body[0]) for row in body)
+            or (header and len(header) != len(body[0]))
+        ):
             raise self._document.error(location, f"{name} is no table of numbers.", "Give each row as many.")
         self.count(len(body) * len(body[0]), location)
         table = np.array([[self._cell(cell, name, location) for cell in row] for row in body], dtype=float)
@@ -353,7 +381,9 @@ class Numbers:
         try:
             return float(cell) if _is_number(cell) else number(cell)
         except ValueError as error:
-            raise self._document.error(location, f"{name}: {error}.", "Write numbers below the header.") from None
+            raise self._document.error(
+                location, f"{name}: {error}.", "Write numbers below the header."
+            ) from None
 
 
 def _stems(archive: zipfile.ZipFile) -> set[str]:

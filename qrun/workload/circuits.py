@@ -1,4 +1,4 @@
-"""Circuits: OpenQASM text, files, Python functions, ``qiskit.circuit.library``, and other circuits of the file.
+"""Circuits: OpenQASM text, files, Python functions, ``qiskit.circuit.library``, other circuits of the file.
 
 Circuits that are written alike are built once, however many PUBs use them.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -62,10 +62,18 @@ class Circuits:
         named: The file's ``circuits``.
         document: The file.
         python: Calls the user's functions.
+        broken: Names of the file's circuits that are not in ``named``, because their mistakes have been told.
     """
 
-    def __init__(self, named: Mapping[str, AnyCircuit], document: Document, python: PythonSources) -> None:
+    def __init__(
+        self,
+        named: Mapping[str, AnyCircuit],
+        document: Document,
+        python: PythonSources,
+        broken: Collection[str] = (),
+    ) -> None:
         self._named = named
+        self._broken = broken
         self._document = document
         self._python = python
         self._built: dict[str, list[Built] | None] = {}
@@ -100,6 +108,8 @@ class Circuits:
         if spec in self._named:
             return self._of_name(spec)
         group, slash, _ = spec.partition("/")
+        if spec in self._broken or group in self._broken:
+            raise AlreadyTold
         members: list[Built] = []
         if slash and group in self._named:
             members = self._of_name(group)
@@ -108,7 +118,9 @@ class Circuits:
                 return found
         known = [*self._named, *(built.name for built in members)]
         raise self._document.error(
-            location, f"There is no circuit {spec!r}.", did_you_mean(spec, known) or "Define it under circuits:"
+            location,
+            f"There is no circuit {spec!r}.",
+            did_you_mean(spec, known) or "Define it under circuits:",
         )
 
     def _of_name(self, name: str) -> list[Built]:
@@ -137,7 +149,8 @@ class Circuits:
     def _build(self, spec: AnyCircuit, location: Location, name: str) -> list[Built]:
         bases = self._bases(spec, location, name)
         return [
-            Built(base.name, modify(base.circuit, spec, self._document, location), base.member) for base in bases
+            Built(base.name, modify(base.circuit, spec, self._document, location), base.member)
+            for base in bases
         ]
 
     def _bases(self, spec: AnyCircuit, location: Location, name: str) -> list[Built]:
@@ -197,11 +210,17 @@ class Circuits:
         try:
             paths = sorted(islice(folder.glob(pattern), MOST_PUBS + 1))
         except (ValueError, OSError, NotImplementedError, IndexError) as error:
-            raise self._document.error(location, f"{pattern!r} is no pattern: {error}.", "circuits/*.qasm") from None
+            raise self._document.error(
+                location, f"{pattern!r} is no pattern: {error}.", "circuits/*.qasm"
+            ) from None
         if len(paths) > MOST_PUBS:
-            raise self._document.error(location, f"{pattern} gives more than {MOST_PUBS:,} files.", "Take fewer.")
+            raise self._document.error(
+                location, f"{pattern} gives more than {MOST_PUBS:,} files.", "Take fewer."
+            )
         if not paths:
-            raise self._document.error(location, f"No file fits {pattern}.", "Patterns start at the workload's folder.")
+            raise self._document.error(
+                location, f"No file fits {pattern}.", "Patterns start at the workload's folder."
+            )
         stems = Counter(path.stem for path in paths)
         built = []
         for path in paths:
@@ -225,7 +244,9 @@ class Circuits:
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise self._document.error(location, f"{name} is not text: {error.reason}.", "Is it QASM?") from None
+            raise self._document.error(
+                location, f"{name} is not text: {error.reason}.", "Is it QASM?"
+            ) from None
         return {path.stem: qasm.circuit_from_qasm(text, self._document, location, origin=f"{name}: ")}
 
     def _qpy(self, name: str, location: Location) -> dict[str, QuantumCircuit]:

@@ -45,7 +45,8 @@ class Place(NamedTuple):
     column: int | None
 
 
-class Origin(NamedTuple):
+@dataclass(frozen=True)
+class Origin:
     """Where a PUB that ``matrix`` made comes from."""
 
     index: int
@@ -216,9 +217,7 @@ def parse_document(raw: bytes | str, path: str) -> Document:
     finally:
         if loader is not None:
             loader.dispose()
-    return Document(
-        path, _show_braces(text), data, walker.places, walker.key_places, trusted=path != "-"
-    )
+    return Document(path, _show_braces(text), data, walker.places, walker.key_places, trusted=path != "-")
 
 
 def _hide_braces(text: str) -> str:
@@ -241,9 +240,8 @@ def _check_size(text: str, path: str) -> None:
 
     libyaml composes by recursion and would crash, and a composed value takes a kilobyte.
     """
-    depth = count = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        count += 1
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         message = None
         if count > MOST_WRITTEN:
             message = f"There are more than {MOST_WRITTEN:,} values in this file."

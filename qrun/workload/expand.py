@@ -134,7 +134,7 @@ class _Expansion:
 
 
 def _name(template: Mapping[str, Any], location: Location, combination: Combination) -> str | None:
-    """The name of a PUB that a matrix made: the PUB's with the combination, unless it has its own ``${…}``."""
+    """The name of a PUB that a matrix made, unless the PUB's own name has ``${…}`` in it."""
     name = template.get("name", f"pub-{location[1]}")
     if not isinstance(name, str) or "${" in name:
         return None

@@ -58,7 +58,9 @@ class _Includer:
         self._bytes += len(raw)
         if self._files > MOST_FILES or self._bytes > MOST_BYTES:
             raise document.error(
-                location, f"More than {MOST_FILES} files or {MOST_BYTES:,} bytes are included.", "Include less."
+                location,
+                f"More than {MOST_FILES} files or {MOST_BYTES:,} bytes are included.",
+                "Include less.",
             )
         shown = str(Path(document.path).parent / name) if document.path != "-" else name
         included = parse_document(raw, shown)

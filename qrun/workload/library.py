@@ -47,9 +47,7 @@ def library_circuit(spec: LibraryCircuit, document: Document, location: Location
             return made
     except Exception as error:
         where = "args" if spec.args else "library"
-        raise document.error(
-            (*location, where), f"{spec.library}: {error}.", _arguments(maker)
-        ) from None
+        raise document.error((*location, where), f"{spec.library}: {error}.", _arguments(maker)) from None
     raise document.error(
         (*location, "library"), f"{spec.library} of qiskit.circuit.library does not make a circuit."
     )
@@ -57,7 +55,8 @@ def library_circuit(spec: LibraryCircuit, document: Document, location: Location
 
 def _check_work(args: Mapping[str, Any], document: Document, location: Location) -> None:
     sizes = [
-        value for name, value in args.items()
+        value
+        for name, value in args.items()
         if isinstance(value, int) and not isinstance(value, bool) and value > 1 and "seed" not in name
     ]
     if math.prod(sizes) > MOST_WORK:

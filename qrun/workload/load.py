@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from qrun.workload.model import PubSpec, WorkloadFile
 from qrun.workload.observables import Observables
 from qrun.workload.parameters import build_parameter_values
 from qrun.workload.python_source import PythonSources
-from qrun.workload.validate import InvalidWorkload, in_file_order, validate, without_mistakes
+from qrun.workload.validate import InvalidWorkload, in_file_order, sound_part, validate
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -87,40 +87,40 @@ def load_workload(document: Document, file: WorkloadFile | None = None) -> Workl
     """
     if document.origins is None:
         document = expand(document)
-    mistakes: list[WorkloadError] = []
     if file is None:
-        file, mistakes = _validated(document)
+        try:
+            file = validate(document)
+        except InvalidWorkload as error:
+            raise in_file_order([*error.mistakes, *_more_mistakes(document)]) from None
     loader = _Loader(file, document)
     pubs = loader.pubs()
-    mistakes += loader.mistakes
-    if mistakes:
-        raise in_file_order(mistakes)
+    if loader.mistakes:
+        raise in_file_order(loader.mistakes)
     _refuse_equal_names(pubs, document)
     return Workload(file, document, tuple(pubs))
 
 
-def _validated(document: Document) -> tuple[WorkloadFile, list[WorkloadError]]:
-    """The file, and its mistakes where some of it can be looked at all the same.
+def _more_mistakes(document: Document) -> list[WorkloadError]:
+    """Mistakes in what the validator has nothing against.
 
     A user wants to hear of the unknown circuit in one PUB although another one has a wrong key.
     """
-    try:
-        return validate(document), []
-    except InvalidWorkload as error:
-        kept = without_mistakes(document)
-        if kept is None:
-            raise
-        return kept, error.mistakes
+    rest = sound_part(document)
+    if rest is None:
+        return []
+    loader = _Loader(rest.file, rest.document, rest.broken)
+    loader.pubs()
+    return loader.mistakes
 
 
 class _Loader:
     """Builds what the PUBs of one file need, and notes every mistake on the way."""
 
-    def __init__(self, file: WorkloadFile, document: Document) -> None:
+    def __init__(self, file: WorkloadFile, document: Document, broken: Collection[str] = ()) -> None:
         self._file = file
         self._document = document
         python = PythonSources(document)
-        self._circuits = Circuits(file.circuits, document, python)
+        self._circuits = Circuits(file.circuits, document, python, broken)
         self._observables = Observables(file.observables, document, python)
         self._numbers = Numbers(document)
         self._values: dict[tuple[int, int], BindingsArray | None] = {}

@@ -38,7 +38,9 @@ def combinations(matrix: Any, document: Document, location: Location) -> list[Co
         WorkloadError: It is no mapping of lists, excludes everything, or makes too many PUBs.
     """
     if not isinstance(matrix, dict) or not matrix:
-        raise document.error(location, "A matrix is a mapping of names to lists.", "For example:  {steps: [1, 2]}")
+        raise document.error(
+            location, "A matrix is a mapping of names to lists.", "For example:  {steps: [1, 2]}"
+        )
     axes = {key: matrix[key] for key in matrix if key not in (INCLUDE, EXCLUDE)}
     for key, values in axes.items():
         if not isinstance(values, list) or not values:
@@ -94,7 +96,9 @@ def _mappings(
     return given
 
 
-def _included(made: list[Combination], axes: Mapping[str, Any], more: Sequence[Combination]) -> list[Combination]:
+def _included(
+    made: list[Combination], axes: Mapping[str, Any], more: Sequence[Combination]
+) -> list[Combination]:
     own = len(made)
     for one in more:
         shared = [key for key in one if key in axes]

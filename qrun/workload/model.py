@@ -92,21 +92,27 @@ class Transpile(_Strict):
 class Defaults(_Strict):
     """What holds for every PUB that does not say otherwise."""
 
-    shots: Count | None = Field(None, description="Shots of each Sampler PUB.")
-    precision: Precision | None = Field(None, description="Target precision of each Estimator PUB.")
+    shots: Count | None = Field(default=None, description="Shots of each Sampler PUB.")
+    precision: Precision | None = Field(default=None, description="Target precision of each Estimator PUB.")
     transpile: Transpile = Transpile()
-    options: dict[str, Any] = Field({}, description="Options of the primitives, as the client has them.")
-    primitives: PrimitiveGeneration = Field("client-side", description="Which models the options follow.")
+    options: dict[str, Any] = Field(
+        default={}, description="Options of the primitives, as the client has them."
+    )
+    primitives: PrimitiveGeneration = Field(
+        default="client-side", description="Which models the options follow."
+    )
 
 
 class _Circuit(_Strict):
     """What any circuit may have done to it, in this order."""
 
-    assign: dict[str, Any] = Field({}, description="Values for parameters, by parameter or vector name.")
-    inverse: bool = Field(False, strict=True, description="Take the inverse.")
-    repeat: Count | None = Field(None, description="How many times, one after the other.")
+    assign: dict[str, Any] = Field(
+        default={}, description="Values for parameters, by parameter or vector name."
+    )
+    inverse: bool = Field(default=False, strict=True, description="Take the inverse.")
+    repeat: Count | None = Field(default=None, description="How many times, one after the other.")
     measure: Annotated[Literal["all"] | list[Qubit] | None, BeforeValidator(_measured)] = Field(
-        None, description="Measure all qubits, or those listed, into a new register called meas."
+        default=None, description="Measure all qubits, or those listed, into a new register called meas."
     )
 
 
@@ -121,7 +127,7 @@ class FileCircuit(_Circuit):
 
     file: str = Field(description="Path, from the folder of the file that it is written in.")
     circuit: str | Annotated[int, BeforeValidator(_no_truth)] | None = Field(
-        None, description="Name or index of the circuit in a .qpy file that holds several."
+        default=None, description="Name or index of the circuit in a .qpy file that holds several."
     )
 
 
@@ -135,14 +141,14 @@ class PythonCircuit(_Circuit):
     """A function of the user's that returns a circuit."""
 
     python: str = Field(description="file.py:function or package.module:function.")
-    args: dict[str, Any] = Field({}, description="Keyword arguments.")
+    args: dict[str, Any] = Field(default={}, description="Keyword arguments.")
 
 
 class LibraryCircuit(_Circuit):
     """A function or class of ``qiskit.circuit.library``, by name."""
 
     library: str = Field(description="Its name, such as efficient_su2.")
-    args: dict[str, Any] = Field({}, description="Keyword arguments.")
+    args: dict[str, Any] = Field(default={}, description="Keyword arguments.")
 
 
 class OfCircuit(_Circuit):
@@ -208,19 +214,21 @@ CircuitOrName = Annotated[
 class PubSpec(_Strict):
     """One PUB. With observables it is for the Estimator, without for the Sampler."""
 
-    name: Name | None = Field(None, description="What to call it in results.")
+    name: Name | None = Field(default=None, description="What to call it in results.")
     circuit: CircuitOrName
     observables: Any = Field(
-        None, description="Names, Pauli strings, sums, files or functions, in lists of any shape."
+        default=None, description="Names, Pauli strings, sums, files or functions, in lists of any shape."
     )
     parameter_values: Any = Field(
-        None, description="Numbers by position or by name, or generators such as linspace, grid and file."
+        default=None,
+        description="Numbers by position or by name, or generators such as linspace, grid and file.",
     )
-    shots: Count | None = Field(None, description="Shots, for the Sampler.")
-    precision: Precision | None = Field(None, description="Target precision, for the Estimator.")
-    options: dict[str, Any] = Field({}, description="Options of the primitive, over the defaults.")
+    shots: Count | None = Field(default=None, description="Shots, for the Sampler.")
+    precision: Precision | None = Field(default=None, description="Target precision, for the Estimator.")
+    options: dict[str, Any] = Field(default={}, description="Options of the primitive, over the defaults.")
     matrix: dict[str, Any] | None = Field(
-        None, description="Names to lists of values: one PUB a combination; include and exclude change them."
+        default=None,
+        description="Names to lists of values: one PUB a combination; include and exclude change them.",
     )
 
 
@@ -230,22 +238,26 @@ class WorkloadFile(_Strict):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")] = Field(
         description="What to call the run."
     )
-    include: str | list[str] | None = Field(None, description="YAML files under this one, which wins.")
-    vars: dict[str, Any] = Field({}, description="Values for ${name} in any value.")
+    include: str | list[str] | None = Field(
+        default=None, description="YAML files under this one, which wins."
+    )
+    vars: dict[str, Any] = Field(default={}, description="Values for ${name} in any value.")
     service: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="local, ibm, or the name of a saved account."
+        default=None, description="local, ibm, or the name of a saved account."
     )
     backend: Annotated[str, Field(min_length=1)] | LeastBusyBackend = Field(
-        LeastBusyBackend(least_busy=LeastBusy()), description="A backend's name, or the least busy."
+        default=LeastBusyBackend(least_busy=LeastBusy()), description="A backend's name, or the least busy."
     )
-    mode: Mode = Field("auto", description="Execution mode; auto: one job goes as a job, several as a batch.")
+    mode: Mode = Field(
+        default="auto", description="Execution mode; auto: one job goes as a job, several as a batch."
+    )
     max_time: Annotated[int, BeforeValidator(_duration)] | None = Field(
-        None, description="Longest life of the batch or session, such as 25m."
+        default=None, description="Longest life of the batch or session, such as 25m."
     )
     tags: Annotated[list[Annotated[str, AfterValidator(check_tag)]], Field(max_length=MOST_TAGS)] = Field(
-        [], description="Tags of every job."
+        default=[], description="Tags of every job."
     )
     defaults: Defaults = Defaults()
-    circuits: dict[str, CircuitSpec] = Field({}, description="Circuits by name.")
-    observables: dict[str, Any] = Field({}, description="Observables by name.")
+    circuits: dict[str, CircuitSpec] = Field(default={}, description="Circuits by name.")
+    observables: dict[str, Any] = Field(default={}, description="Observables by name.")
     pubs: Annotated[list[PubSpec], Field(min_length=1)] = Field(description="What to run.")

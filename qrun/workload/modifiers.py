@@ -41,10 +41,13 @@ def modify(
 def _assign(
     circuit: QuantumCircuit, values: Mapping[str, Any], document: Document, location: Location
 ) -> QuantumCircuit:
-    vectors = {p.vector.name: p.vector for p in circuit.parameters if hasattr(p, "vector")}
-    singles = {parameter.name for parameter in circuit.parameters}
+    vectors: dict[str, list[Any]] = {}
+    singles = {parameter.name: parameter for parameter in circuit.parameters}
+    for parameter in circuit.parameters:
+        if hasattr(parameter, "vector"):
+            vectors.setdefault(parameter.vector.name, []).append(parameter)
     numbers = Numbers(document)
-    assigned: dict[str, Any] = {}
+    assigned: dict[Any, float] = {}
     for name, value in values.items():
         here = (*location, name)
         if name not in vectors and name not in singles:
@@ -55,14 +58,11 @@ def _assign(
                 at_key=True,
             )
         array = numbers.array(value, here)
-        expected = (len(vectors[name]),) if name in vectors else ()
-        if array.shape != expected:
-            raise document.error(
-                here,
-                f"{name} takes {f'a list of {expected[0]} numbers' if expected else 'one number'}.",
-                "A sweep goes into parameter_values.",
-            )
-        assigned[name] = array.tolist()
+        if array.shape != ((len(vectors[name]),) if name in vectors else ()):
+            takes = f"a list of {len(vectors[name])} numbers" if name in vectors else "one number"
+            raise document.error(here, f"{name} takes {takes}.", "A sweep goes into parameter_values.")
+        elements = vectors[name] if name in vectors else [singles[name]]
+        assigned.update(zip(elements, array.reshape(-1).tolist(), strict=True))
     return _guarded(
         lambda: circuit.assign_parameters(assigned, inplace=False), "take these values", document, location
     )
@@ -120,5 +120,7 @@ def _guarded(make: Any, what: str, document: Document, location: Location) -> Qu
         # Each instruction of a circuit may refuse in words of its own.
         message = str(getattr(error, "message", "") or error).strip("'\"")
         raise document.error(
-            location, f"The circuit can't {what}: {message}.", "Leave the modifier out, or change the circuit."
+            location,
+            f"The circuit can't {what}: {message}.",
+            "Leave the modifier out, or change the circuit.",
         ) from None

@@ -75,8 +75,12 @@ class Observables:
                 found = self._built[key] = ObservablesArray.coerce(nested)
             except (ValueError, TypeError) as error:
                 message = str(getattr(error, "message", "") or error).strip("'\"")
+                if "<class 'list'>" in message:  # how qiskit tells of lists beside what is none
+                    message = "some are lists where others are not"
                 raise self._document.error(
-                    location, f"These observables do not make an array: {message}.", "Make lists of equal length."
+                    location,
+                    f"These observables do not make an array: {message}.",
+                    "Make lists of equal length.",
                 ) from None
         return found
 
@@ -121,7 +125,9 @@ class Observables:
 
     def _no_observable(self, spec: Any, location: Location) -> WorkloadError:
         return self._document.error(
-            location, f"An observable is a name, a Pauli string or a weighted sum, not {spec!r:.60}.", _EXAMPLE
+            location,
+            f"An observable is a name, a Pauli string or a weighted sum, not {spec!r:.60}.",
+            _EXAMPLE,
         )
 
     def _known(self, word: str, location: Location) -> None:
@@ -155,7 +161,10 @@ class Observables:
             here = (*location, pauli)
             if not isinstance(pauli, str) or not _PAULI.fullmatch(pauli):
                 raise self._document.error(
-                    here, f"{_cut(pauli)!r} is not a Pauli string.", "Write letters I, X, Y and Z.", at_key=True
+                    here,
+                    f"{_cut(pauli)!r} is not a Pauli string.",
+                    "Write letters I, X, Y and Z.",
+                    at_key=True,
                 )
             if isinstance(given, list):
                 terms += [self._sparse(pauli, item, num_qubits, (*here, i)) for i, item in enumerate(given)]
@@ -191,7 +200,10 @@ class Observables:
         for key in term:
             if key not in _TERM_KEYS:
                 raise self._document.error(
-                    (*location, key), f"There is no key {key!r} here.", did_you_mean(key, _TERM_KEYS), at_key=True
+                    (*location, key),
+                    f"There is no key {key!r} here.",
+                    did_you_mean(key, _TERM_KEYS),
+                    at_key=True,
                 )
         qubits = term.get("on")
         here = (*location, "on")
@@ -199,11 +211,15 @@ class Observables:
             raise self._document.error(here, f"{_cut(pauli)} needs the qubits it acts on.", "on: [0, 5]")
         if len(qubits) != len(pauli) or len(set(qubits)) != len(qubits):
             raise self._document.error(
-                here, f"{_cut(pauli)} needs {len(pauli)} different qubits, one a letter.", "{ZX: {on: [0, 5]}}"
+                here,
+                f"{_cut(pauli)} needs {len(pauli)} different qubits, one a letter.",
+                "{ZX: {on: [0, 5]}}",
             )
         if num_qubits is not None and qubits and max(qubits) >= num_qubits:
             raise self._document.error(
-                here, f"There is no qubit {max(qubits)}; the circuit has {num_qubits}.", "Qubits count from 0."
+                here,
+                f"There is no qubit {max(qubits)}; the circuit has {num_qubits}.",
+                "Qubits count from 0.",
             )
         return pauli, qubits, self._weight(pauli, term.get("coeff", 1.0), (*location, "coeff"))
 
@@ -258,7 +274,9 @@ class Observables:
         width = array.num_qubits
         if width != num_qubits:
             raise self._document.error(
-                here, f"{spec['python']} gives {width} qubits, the circuit has {num_qubits}.", "Make them equal."
+                here,
+                f"{spec['python']} gives {width} qubits, the circuit has {num_qubits}.",
+                "Make them equal.",
             )
         return array.tolist()
 
@@ -275,13 +293,7 @@ def _labelled(data: Any) -> list[tuple[str, float]]:
         labels = next((data[key] for key in ("data", "paulis", "labels") if key in data), None)
         if isinstance(labels, dict):  # the settings of a PauliList within those of the operator
             labels = labels.get("data")
-        pairs: Any = list(data.items()) if labels is None else None
-        if pairs is None and not (isinstance(labels, list) and isinstance(data.get("coeffs"), list)):
-            raise ValueError("it has labels without a list of coeffs")
-        if pairs is None:
-            if len(labels) != len(data["coeffs"]):
-                raise ValueError("it has not as many coeffs as labels")
-            pairs = list(zip(labels, data["coeffs"], strict=True))
+        pairs: Any = list(data.items()) if labels is None else _paired(labels, data.get("coeffs"))
     else:
         pairs = data
     if not isinstance(pairs, list) or not pairs:
@@ -296,13 +308,23 @@ def _labelled(data: Any) -> list[tuple[str, float]]:
     return terms
 
 
+def _paired(labels: Any, coefficients: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(labels, list) or not isinstance(coefficients, list):
+        raise ValueError("it has labels without a list of coeffs")  # noqa: TRY004
+    if len(labels) != len(coefficients):
+        raise ValueError("it has not as many coeffs as labels")
+    return list(zip(labels, coefficients, strict=True))
+
+
 def _real(coefficient: Any) -> float:
     """A real coefficient, which JSON may have as a pair or a text because Python's is complex."""
     if isinstance(coefficient, list) and len(coefficient) == 2:
         real, imaginary = number(coefficient[0]), number(coefficient[1])
     elif isinstance(coefficient, dict) and set(coefficient) == {"real", "imag"}:
         real, imaginary = number(coefficient["real"]), number(coefficient["imag"])
-    elif isinstance(coefficient, str) and coefficient.strip().endswith(("j", "j)")) and len(coefficient) < 100:
+    elif (
+        isinstance(coefficient, str) and coefficient.strip().endswith(("j", "j)")) and len(coefficient) < 100
+    ):
         value = complex(coefficient.replace(" ", ""))
         real, imaginary = number(value.real), number(value.imag)
     else:

@@ -84,7 +84,9 @@ class _Values:
             return BindingsArray(self._broadcast(values, location))
         except (ValueError, TypeError) as error:
             raise self._document.error(
-                location, f"These parameter values do not fit together: {error}.", "Their shapes must broadcast."
+                location,
+                f"These parameter values do not fit together: {error}.",
+                "Their shapes must broadcast.",
             ) from None
 
     def _values(self, spec: Any, location: Location) -> dict[tuple[str, ...], NDArray[Any]]:
@@ -119,14 +121,16 @@ class _Values:
         raise self._document.error(
             location,
             f"The last axis has {given} values, the circuit has {count} parameters.",
-            "The last axis goes over the circuit's parameters in their order; the axes before it are the sweep.",
+            "The last axis is over the circuit's parameters in their order; axes before it are the sweep.",
         )
 
     def _named_arrays(
         self, arrays: Mapping[str, NDArray[Any]], location: Location
     ) -> dict[tuple[str, ...], NDArray[Any]]:
         """Columns of a file by their names; a column that no parameter is called by is a mistake."""
-        return {names: array for name in arrays for names, array in [self._named(name, arrays[name], location)]}
+        return {
+            names: array for name in arrays for names, array in [self._named(name, arrays[name], location)]
+        }
 
     def _by_name(self, spec: dict[str, Any], location: Location) -> dict[tuple[str, ...], NDArray[Any]]:
         values: dict[tuple[str, ...], NDArray[Any]] = {}
@@ -183,7 +187,9 @@ class _Values:
             names, array = self._named(name, self._numbers.array(given, here, column=name), here)
             if array.ndim != 2:
                 raise self._document.error(
-                    here, f"{kind} needs a plain list of values for {name}.", f"For example:  {name}: [0.1, 0.2]"
+                    here,
+                    f"{kind} needs a plain list of values for {name}.",
+                    f"For example:  {name}: [0.1, 0.2]",
                 )
             self._refuse_twice(values, {names: array}, here)
             if kind == "grid":
@@ -206,9 +212,7 @@ class _Values:
         made = math.prod(shape) * len(self._names)
         if made > sum(array.size for array in values.values()):
             self._numbers.count(made, location)
-        return {
-            names: np.broadcast_to(array, (*shape, array.shape[-1])) for names, array in values.items()
-        }
+        return {names: np.broadcast_to(array, (*shape, array.shape[-1])) for names, array in values.items()}
 
 
 def _count(names: list[str]) -> str:

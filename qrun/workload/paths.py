@@ -61,7 +61,9 @@ def read_inside(name: str, most_bytes: int, document: Document, location: Locati
         with path.open("rb") as file:
             return file.read(most_bytes)
     except OSError as error:
-        raise document.error(location, f"{name} can't be read: {error.strerror}.", "Check the file.") from None
+        raise document.error(
+            location, f"{name} can't be read: {error.strerror}.", "Check the file."
+        ) from None
 
 
 def check_size(path: Path, name: str, most_bytes: int, document: Document, location: Location) -> None:
@@ -73,7 +75,9 @@ def check_size(path: Path, name: str, most_bytes: int, document: Document, locat
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise document.error(location, f"{name} can't be read: {error.strerror}.", "Check the file.") from None
+        raise document.error(
+            location, f"{name} can't be read: {error.strerror}.", "Check the file."
+        ) from None
     if size > most_bytes:
         raise document.error(
             location, f"{name} has {size:,} bytes; at most {most_bytes:,} are read.", "Split the file."
@@ -82,7 +86,9 @@ def check_size(path: Path, name: str, most_bytes: int, document: Document, locat
 
 def _similar(path: Path, name: str) -> str:
     try:
-        beside = sorted(p.name for p in islice(path.parent.iterdir(), MOST_SUGGESTED) if p.suffix == path.suffix)
+        beside = sorted(
+            p.name for p in islice(path.parent.iterdir(), MOST_SUGGESTED) if p.suffix == path.suffix
+        )
     except OSError:
         return "Check the path; it starts at the folder of the file that it is written in."
     parent = Path(name).parent

@@ -80,7 +80,9 @@ class PythonSources:
 
     def _import(self, name: str, location: Location) -> ModuleType:
         if not _MODULE.fullmatch(name):
-            raise self._document.error(location, f"{name!r} is no module.", "Write file.py or package.module.")
+            raise self._document.error(
+                location, f"{name!r} is no module.", "Write file.py or package.module."
+            )
         return importlib.import_module(name)
 
     def _check_args(self, function: Any, name: str, args: Mapping[str, Any], location: Location) -> None:
@@ -90,7 +92,11 @@ class PythonSources:
         except (TypeError, ValueError):
             return
         kinds = {p.kind for p in signature.parameters.values()}
-        unknown = [] if inspect.Parameter.VAR_KEYWORD in kinds else [a for a in args if a not in signature.parameters]
+        unknown = (
+            []
+            if inspect.Parameter.VAR_KEYWORD in kinds
+            else [a for a in args if a not in signature.parameters]
+        )
         if unknown:
             raise self._document.error(
                 (*location, "args", unknown[0]),
@@ -101,7 +107,9 @@ class PythonSources:
         try:
             signature.bind(**args)
         except TypeError as error:
-            raise self._document.error((*location, "args"), f"{name}: {error}.", f"It is {name}{signature}.") from None
+            raise self._document.error(
+                (*location, "args"), f"{name}: {error}.", f"It is {name}{signature}."
+            ) from None
 
     @contextlib.contextmanager
     def _told(self, what: str, location: Location) -> Iterator[None]:

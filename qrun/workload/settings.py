@@ -64,9 +64,7 @@ def _targets(document: Document, location: Location, shown: str) -> list[Locatio
     if location[0] != "matrix":
         return [location]
     if len(location) == 1:
-        raise WorkloadError(
-            "matrix needs a key.", "For example:  --set matrix.steps=[1,2]", path=shown
-        )
+        raise WorkloadError("matrix needs a key.", "For example:  --set matrix.steps=[1,2]", path=shown)
     pubs = document.data.get("pubs") if isinstance(document.data, dict) else None
     matrices = [
         (index, pub["matrix"])
@@ -98,9 +96,7 @@ class _Change:
         self._key_places = dict(document.key_places)
 
     def done(self) -> Document:
-        return replace(
-            self._document, data=self._data, places=self._places, key_places=self._key_places
-        )
+        return replace(self._document, data=self._data, places=self._places, key_places=self._key_places)
 
     def put(self, location: Location, value: Any) -> None:
         self._data = self._with(self._data, location, 0, value)
@@ -150,14 +146,20 @@ class _Change:
         location = self._normal(location)
         self._places[location] = self._key_places[location] = self._place
         items = value.items() if isinstance(value, dict) else ()
-        for key, item in items if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        for key, item in (
+            items if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+        ):
             self._note((*location, key), item)
 
     def _normal(self, location: Location) -> Location:
         """The location with a number where a list has its index, however the user wrote it."""
-        data, normal = self._data, []
+        data: Any = self._data
+        normal: list[str | int] = []
         for part in location:
-            index = isinstance(data, list) and not isinstance(part, int)
-            normal.append(int(part) if index else part)
-            data = data[normal[-1]] if isinstance(data, list) else data.get(part) if isinstance(data, dict) else None
+            if isinstance(data, list):
+                normal.append(int(part))
+                data = data[int(part)]
+            else:
+                normal.append(part)
+                data = data.get(part) if isinstance(data, dict) else None
         return tuple(normal)

@@ -35,9 +35,8 @@ class Substitution:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._vars = document.data.get("vars") if isinstance(document.data, dict) else None
-        if not isinstance(self._vars, dict):
-            self._vars = {}
+        given = document.data.get("vars") if isinstance(document.data, dict) else None
+        self._vars: dict[str, Any] = given if isinstance(given, dict) else {}
         self._known: dict[str, Any] = {}
         self._pending: list[str] = []
         self._constant: dict[int, bool] = {}
@@ -87,7 +86,7 @@ class Substitution:
         key = id(value)
         if key not in self._constant:
             items = value.values() if isinstance(value, dict) else value
-            self._constant[key] = all([self._is_constant(item) for item in items])
+            self._constant[key] = all(self._is_constant(item) for item in items)
         return self._constant[key]
 
     def _text(self, text: str, location: Location, combination: Mapping[str, Any]) -> Any:
@@ -110,20 +109,24 @@ class Substitution:
         filled = _REFERENCE.sub(found, text)
         self._characters += len(filled)
         if self._characters > MOST_BYTES:
-            raise self._document.error(location, f"References make more than {MOST_BYTES:,} characters of text.")
+            raise self._document.error(
+                location, f"References make more than {MOST_BYTES:,} characters of text."
+            )
         return filled
 
     def _as_text(self, name: str, value: Any, location: Location) -> str:
         if isinstance(value, (dict, list)):
             raise self._tell(
                 location,
-                f"${{{name}}} is a {'list' if isinstance(value, list) else 'mapping'} and can't be put into text.",
+                f"${{{name}}} is no single value and can't be put into text.",
                 f"Let the value be ${{{name}}} alone.",
             )
         if value is None or isinstance(value, bool):
             return {None: "null", True: "true", False: "false"}[value]
         if isinstance(value, str) and self._characters + len(value) > MOST_BYTES:
-            raise self._document.error(location, f"References make more than {MOST_BYTES:,} characters of text.")
+            raise self._document.error(
+                location, f"References make more than {MOST_BYTES:,} characters of text."
+            )
         return str(value)
 
     def _look_up(self, name: str, location: Location, combination: Mapping[str, Any]) -> Any:
@@ -131,7 +134,9 @@ class Substitution:
             return self._environment(name, location)
         if not _NAME.fullmatch(name):
             raise self._tell(
-                location, f"${{{name}}} is not a reference to a name.", "Write ${name}, or $${ for a plain '${'."
+                location,
+                f"${{{name}}} is not a reference to a name.",
+                "Write ${name}, or $${ for a plain '${'.",
             )
         if name in combination:
             return combination[name]
@@ -141,7 +146,9 @@ class Substitution:
             return self._variable(name)
         known = [*combination, *self._vars]
         raise self._tell(
-            location, f"There is no name {name!r} for ${{{name}}}.", did_you_mean(name, known) or "Add it to vars:"
+            location,
+            f"There is no name {name!r} for ${{{name}}}.",
+            did_you_mean(name, known) or "Add it to vars:",
         )
 
     def _variable(self, name: str) -> Any:
@@ -158,11 +165,15 @@ class Substitution:
     def _environment(self, name: str, location: Location) -> str:
         parts = _ENVIRONMENT.fullmatch(name)
         if parts is None:
-            raise self._tell(location, f"${{{name}}} names no variable.", "Write ${env:NAME} or ${env:NAME:-default}.")
+            raise self._tell(
+                location, f"${{{name}}} names no variable.", "Write ${env:NAME} or ${env:NAME:-default}."
+            )
         if _SECRET.search(parts[1]):
             # A file of someone else's could carry a token off in a tag.
             raise self._tell(
-                location, f"{parts[1]} looks like a credential; a workload does not read those.", "Name another."
+                location,
+                f"{parts[1]} looks like a credential; a workload does not read those.",
+                "Name another.",
             )
         value = os.environ.get(parts[1], parts[2])
         if value is None:

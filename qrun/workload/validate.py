@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -74,27 +75,66 @@ def validate(document: Document) -> WorkloadFile:
     return file
 
 
-def without_mistakes(document: Document) -> WorkloadFile | None:
-    """What is left of a wrong document when circuits, PUBs and keys with mistakes are taken out.
+class Sound(NamedTuple):
+    """What is left of a wrong workload, so that the rest of it can be looked at."""
 
-    PUBs keep their places: one that is taken out is left to fail no more, so that locations stay true.
+    document: Document
+    file: WorkloadFile
+    broken: frozenset[str]
+    """Circuits and observables that were taken out, whose users are not wrong for that."""
+
+
+def sound_part(document: Document) -> Sound | None:
+    """A wrong document without the circuits, observables, PUBs and keys that have mistakes.
 
     Returns:
-        The rest, or ``None`` where nothing sensible is left.
+        The rest; ``None`` where nothing sensible is left, or where references have no values.
     """
+    if document.mistakes or not isinstance(document.data, dict):
+        return None
+    data = {"name": "unnamed", **document.data}
+    broken: set[str] = set()
+    origins = [document.origin(index) for index in range(len(data.get("pubs") or ()))]
     try:
-        WorkloadFile.model_validate(document.data)
+        WorkloadFile.model_validate(data)
     except ValidationError as error:
-        pass
-    return None
+        wrong = [tuple(detail["loc"]) for detail in error.errors(include_url=False)]
+        broken = {str(part[1]) for part in wrong if part[0] == "circuits" and len(part) > 1}
+        for key in {part[0] for part in wrong}:
+            if key == "circuits" and isinstance(data[key], dict):
+                data[key] = {name: spec for name, spec in data[key].items() if name not in broken}
+            elif key == "name":
+                data[key] = "unnamed"
+            elif key == "pubs" and isinstance(data.get(key), list):
+                kept = _sound_pubs(data[key], wrong)
+                origins = [origins[index] for index in kept]
+                data[key] = list(kept.values())
+            else:
+                data.pop(key, None)
+    try:
+        file = WorkloadFile.model_validate(data)
+    except ValidationError:
+        return None
+    return Sound(replace(document, data=data, origins=origins), file, frozenset(broken))
+
+
+def _sound_pubs(pubs: Sequence[Any], wrong: Sequence[tuple[Any, ...]]) -> dict[int, Any]:
+    """The PUBs by index without the keys that are wrong; PUBs that then have no circuit are left out."""
+    bad: dict[int, set[Any]] = {}
+    for part in wrong:
+        if part[0] == "pubs" and len(part) > 1:
+            bad.setdefault(part[1], set()).add(part[2] if len(part) > 2 else "circuit")
+    return {
+        index: {key: v for key, v in pub.items() if key not in bad[index]} if index in bad else pub
+        for index, pub in enumerate(pubs)
+        if "circuit" not in bad.get(index, ())
+    }
 
 
 def _mistakes(document: Document, error: ValidationError) -> list[WorkloadError]:
     details = error.errors(include_url=False, include_context=True)
     # A union tells of each member that did not fit; the one that got further into the value is meant.
-    further = {
-        tuple(detail["loc"])[:end] for detail in details for end in range(len(detail["loc"]) - 1)
-    }
+    further = {tuple(detail["loc"])[:end] for detail in details for end in range(len(detail["loc"]) - 1)}
     told: dict[str, WorkloadError] = {}
     for detail in details:
         if detail["type"] in _SHADOWED_TYPES and tuple(detail["loc"])[:-1] in further:
