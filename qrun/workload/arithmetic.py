@@ -89,7 +89,11 @@ def _evaluator() -> Any:
         ast.USub: operator.neg,
         ast.UAdd: operator.pos,
     }
-    return simpleeval.SimpleEval(operators=operators, functions=dict(FUNCTIONS), names=dict(NAMES))
+    evaluator = simpleeval.SimpleEval(operators=operators, functions=dict(FUNCTIONS), names=dict(NAMES))
+    # Arithmetic has no conditions, comparisons, attributes or subscripts.
+    arithmetic = (ast.Expr, ast.Constant, ast.Name, ast.UnaryOp, ast.BinOp, ast.Call)
+    evaluator.nodes = {kind: evaluator.nodes[kind] for kind in arithmetic}
+    return evaluator
 
 
 def _power(base: Any, exponent: Any) -> float:

@@ -238,28 +238,37 @@ def _show_braces(text: str) -> str:
 def _check_size(text: str, path: str) -> None:
     """Refuse deep nesting and masses of values while they are still a stream.
 
-    libyaml composes by recursion and would crash, and a composed value takes a kilobyte.
+    libyaml composes by recursion and would crash, a composed value takes a kilobyte, and an alias that
+    stands for aliases makes billions of a few.
     """
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        message = None
-        if count > MOST_WRITTEN:
-            message = f"There are more than {MOST_WRITTEN:,} values in this file."
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                message = f"This is nested more than {DEEPEST} levels deep."
+    count = 0
+    sizes: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = []
+    for event in yaml.parse(text, Loader=_Loader):
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.AliasEvent):
+            count += sizes.get(anchor or "", 1)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((anchor, count))
+            count += 1
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if message:
-            mark = event.start_mark
-            raise WorkloadError(
-                message,
-                "Keep arrays in .npy files." if count > MOST_WRITTEN else None,
-                path=path,
-                line=mark.line + 1 if mark else None,
-                column=mark.column + 1 if mark else None,
+            anchor, before = open_nodes.pop()
+            sizes[anchor or ""] = count - before
+        elif isinstance(event, yaml.ScalarEvent):
+            count += 1
+        if count > MOST_WRITTEN or len(open_nodes) > DEEPEST:
+            message, hint = (
+                (f"This is nested more than {DEEPEST} levels deep.", None)
+                if len(open_nodes) > DEEPEST
+                else (
+                    f"There are more than {MOST_WRITTEN:,} values in this file, and so it is larger than a "
+                    "workload can be.",
+                    "Keep arrays in .npy files. An alias counts as what it stands for, each time.",
+                )
             )
+            mark = event.start_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+            raise WorkloadError(message, hint, path=path, line=line, column=column)
 
 
 class _Walker:

@@ -34,7 +34,10 @@ def check_tag(text: str) -> str:
 def _duration(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("a duration is a number of seconds or a text such as 25m")  # noqa: TRY004
-    seconds = int(parse_duration(value))
+    try:
+        seconds = int(parse_duration(value))
+    except OverflowError:
+        raise ValueError("this duration is too long") from None
     if seconds < 1:
         raise ValueError("a duration is at least one second")
     return seconds

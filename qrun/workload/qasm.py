@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
 
 MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES_3 = 2 * 1024 * 1024
+"""Of OpenQASM 3, whose parser reads 30 kB a second: a minute's worth."""
 MOST_BITS = 100_000
 """Qubits or bits that one declaration makes, far above any device; a loop's bounds count too."""
 DEEPEST = 100
@@ -53,6 +57,12 @@ def circuit_from_qasm(text: str, document: Document, location: Location, origin:
         raise document.error(
             location, f"{origin}There is no OpenQASM {version[1]}.", "Use OPENQASM 2.0 or 3.0."
         )
+    if version[1] == "3" and len(text) > MOST_BYTES_3:
+        raise document.error(
+            location,
+            f"{origin}The OpenQASM 3 text has {len(text):,} characters; {MOST_BYTES_3:,} are the most.",
+            "Save it as .qpy or as OpenQASM 2, which are read much faster.",
+        )
     _check_text(text, document, location, origin)
     try:
         return _parse(text, int(version[1]))
@@ -73,7 +83,9 @@ def _parse(text: str, version: int) -> QuantumCircuit:
         return qasm2.loads(text, include_path=(), custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
     from qiskit import qasm3
 
-    return qasm3.loads(text)
+    # The parser generator prints each error to the terminal too, besides raising it.
+    with contextlib.redirect_stderr(io.StringIO()):
+        return qasm3.loads(text)
 
 
 def _check_text(text: str, document: Document, location: Location, origin: str) -> None:

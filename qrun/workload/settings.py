@@ -40,11 +40,21 @@ def _apply(document: Document, setting: str) -> Document:
         )
     shown = f"--set {path.strip()}"
     location = _location(path.strip(), shown)
-    value = parse_document(text, shown).data if text.strip() else None
+    value = _value(text, shown)
     change = _Change(document, shown)
     for target in _targets(document, location, shown):
         change.put(target, value)
     return change.done()
+
+
+def _value(text: str, shown: str) -> Any:
+    if not text.strip():
+        return None
+    try:
+        return parse_document(text, shown).data
+    except WorkloadError as error:
+        # A line and column would be those of the value alone, which nobody counts on a command line.
+        raise WorkloadError(error.message, error.hint, path=shown) from None
 
 
 def _location(path: str, shown: str) -> Location:

@@ -50,6 +50,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     **CIRCUIT_KINDS,
 }
 
+MOST_MISTAKES = 1000
+"""Mistakes that are told of one file; nobody reads more, and each costs the search for a near word."""
+
 _SHADOWED_TYPES = frozenset({"model_type", "dict_type", "string_type"})
 
 
@@ -94,7 +97,8 @@ def sound_part(document: Document) -> Sound | None:
         return None
     data = {"name": "unnamed", **document.data}
     broken: set[str] = set()
-    origins = [document.origin(index) for index in range(len(data.get("pubs") or ()))]
+    pubs = data.get("pubs")
+    origins = [document.origin(index) for index in range(len(pubs) if isinstance(pubs, list) else 0)]
     try:
         WorkloadFile.model_validate(data)
     except ValidationError as error:
@@ -141,6 +145,8 @@ def _mistakes(document: Document, error: ValidationError) -> list[WorkloadError]
             continue
         mistake = _mistake(document, detail)
         told.setdefault(str(mistake), mistake)
+        if len(told) >= MOST_MISTAKES:
+            break
     return list(told.values())
 
 
@@ -193,6 +199,6 @@ def _choices(detail: Mapping[str, Any]) -> list[str]:
 def _given(detail: Mapping[str, Any]) -> str | None:
     given = detail.get("input")
     if isinstance(given, (str, int, float, bool)):
-        shown = repr(given) if isinstance(given, bool) or not isinstance(given, int) else f"{given:.6g}"
+        shown = repr(given)
         return f"It says {shown if len(shown) <= 80 else shown[:79] + '…'}."
     return None
