@@ -39,3 +39,15 @@ Timeout = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors on standard error.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="No live display; plain lines.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change a value of the file, such as defaults.shots=100 or matrix.steps=[1,2]; may be repeated.",
+        show_default=False,
+    ),
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Let python: run code though the workload is standard input.")
+]

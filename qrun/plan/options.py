@@ -58,7 +58,7 @@ def _unknown_names(workload: Workload, option_names: Mapping[str, Collection[str
         if name not in known
     ]
     for pub in workload.pubs:
-        own = workload.file.pubs[pub.index].options
+        own = pub.own_options
         names = option_names[pub.primitive]
         mistakes += [
             _unknown(workload, (*pub.location, "options", name), sorted(names), [pub.primitive], generation)

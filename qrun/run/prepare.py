@@ -21,7 +21,8 @@ from qrun.workload.document import Document
 from qrun.workload.load import ESTIMATOR, SAMPLER, Workload, load_workload
 from qrun.workload.model import MOST_TAGS, LeastBusyBackend, WorkloadFile
 from qrun.workload.transpile_options import check_transpile
-from qrun.workload.validate import did_you_mean, in_file_order
+from qrun.workload.validate import in_file_order
+from qrun.workload.words import did_you_mean
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2

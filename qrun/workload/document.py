@@ -5,11 +5,13 @@ Only the safe constructor is used: no tag of YAML makes an object here.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import yaml
 
@@ -21,13 +23,36 @@ Location = tuple[str | int, ...]
 MOST_BYTES = 16 * 1024 * 1024
 MOST_NODES = 2_000_000
 """More values than this in one file, aliases counted each time they are used, is an attack or a mistake."""
+MOST_WRITTEN = 500_000
+"""Values written out in one file."""
 DEEPEST = 60
 
 _COLLECTION_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 """Numbers such as 1e-3: YAML 1.2 reads them as numbers, PyYAML, which keeps to 1.1, as text."""
 
+_OPEN, _CLOSE = "\uf8f0", "\uf8f1"
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][^{}\n]{0,200})\}")
+
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Place(NamedTuple):
+    """Where something was written: in a file, or in a ``--set`` of the command line."""
+
+    path: str
+    line: int | None
+    column: int | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a PUB that ``matrix`` made comes from."""
+
+    index: int
+    """Its place in the list that the file has."""
+    combination: str
+    """``steps=2``, or nothing where the PUB has no ``matrix``."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +63,32 @@ class Document:
     """The file as the user named it; ``-`` for standard input."""
     text: str
     data: Any
-    _places: dict[Location, tuple[int, int]] = field(default_factory=dict, repr=False)
-    _key_places: dict[Location, tuple[int, int]] = field(default_factory=dict, repr=False)
+    places: Mapping[Location, Place] = field(default_factory=dict, repr=False)
+    key_places: Mapping[Location, Place] = field(default_factory=dict, repr=False)
+    trusted: bool = True
+    """Whether ``python:`` may run code: the user named the file, or gave ``--trust``."""
+    origins: Sequence[Origin] | None = field(default=None, repr=False)
+    """A PUB's origin, for each PUB of an expanded document; ``None`` where it has not been expanded."""
+    mistakes: Sequence[WorkloadError] = field(default=(), repr=False)
+    """What expansion found wrong. ``validate`` tells of it together with what it finds itself."""
 
     @property
     def folder(self) -> Path:
-        """The folder that relative paths in the file start from."""
-        return Path.cwd() if self.path == "-" else Path(self.path).resolve().parent
+        """The folder that nothing in the file may leave."""
+        return Path.cwd().resolve() if self.path == "-" else Path(self.path).resolve().parent
+
+    def folder_at(self, location: Sequence[str | int]) -> Path:
+        """The folder that a relative path at a place starts from: that of the file it is written in."""
+        place = self._place(location, at_key=False)
+        if place.line is None or place.path == self.path:
+            return self.folder
+        return Path(place.path).resolve().parent
+
+    def origin(self, index: int) -> Origin:
+        """Where a PUB comes from."""
+        if self.origins is None or not 0 <= index < len(self.origins):
+            return Origin(index, "")
+        return self.origins[index]
 
     def error(
         self, location: Sequence[str | int], message: str, hint: str | None = None, *, at_key: bool = False
@@ -57,25 +101,36 @@ class Document:
             hint: What would be right.
             at_key: Point at the key itself, not at its value.
         """
-        line, column = self._place(location, at_key=at_key)
-        return WorkloadError(message, hint, path=self.path, line=line, column=column)
+        place = self._place(location, at_key=at_key)
+        combination = self._combination(location)
+        if combination:
+            hint = f"{hint} This is with {combination}." if hint else f"This is with {combination}."
+        return WorkloadError(message, hint, path=place.path, line=place.line, column=place.column)
 
     def trim(self, location: Sequence[str | int]) -> Location:
-        """The parts of a location that are in the file.
+        """The parts of a location that are in the file, where the file has them.
 
-        Validators put names of their own, such as the member of a union, between ours.
+        Validators put names of their own, such as the member of a union, between ours; and a PUB that
+        ``matrix`` made stands where the PUB it was made from stands.
         """
         found: Location = ()
         for part in location:
-            if (*found, part) in self._places:
+            if found == ("pubs",) and isinstance(part, int):
+                part = self.origin(part).index
+            if (*found, part) in self.places:
                 found = (*found, part)
         return found
 
-    def _place(self, location: Sequence[str | int], *, at_key: bool) -> tuple[int, int]:
+    def _place(self, location: Sequence[str | int], *, at_key: bool) -> Place:
         found = self.trim(location)
-        if at_key and found in self._key_places:
-            return self._key_places[found]
-        return self._places.get(found, (1, 1))
+        if at_key and found in self.key_places:
+            return self.key_places[found]
+        return self.places.get(found, Place(self.path, 1, 1))
+
+    def _combination(self, location: Sequence[str | int]) -> str:
+        if len(location) < 2 or location[0] != "pubs" or not isinstance(location[1], int):
+            return ""
+        return self.origin(location[1]).combination
 
 
 def read_document(path: str | Path) -> Document:
@@ -84,16 +139,46 @@ def read_document(path: str | Path) -> Document:
     Raises:
         WorkloadError: The file can't be read, or is not YAML.
     """
+    return parse_document(read_bytes(path), str(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a workload file, or of standard input for ``-``; never more than a workload can have.
+
+    Raises:
+        WorkloadError: It can't be read, or is too large.
+    """
     shown = str(path)
+    if shown == "-":
+        return _bounded(sys.stdin.buffer, shown)
     try:
-        raw = Path(path).read_bytes()
+        size = Path(path).stat().st_size
+        if size > MOST_BYTES:
+            raise _too_large(shown, f"{size:,}")
+        with Path(path).open("rb") as file:
+            return _bounded(file, shown)
     except FileNotFoundError:
         raise WorkloadError(f"There is no file {shown}.", "Check the path.") from None
     except IsADirectoryError:
         raise WorkloadError(f"{shown} is a folder.", "Name a workload file in it.") from None
-    except OSError as error:
-        raise WorkloadError(f"{shown} can't be read: {error.strerror}.", "Check the file.") from None
-    return parse_document(raw, shown)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise WorkloadError(f"{shown} can't be read: {said}.", "Check the file.") from None
+
+
+def _bounded(file: BinaryIO, shown: str) -> bytes:
+    # What has no size of its own, such as a pipe, ends here and not when the memory ends.
+    raw = file.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise _too_large(shown, f"more than {MOST_BYTES:,}")
+    return raw
+
+
+def _too_large(shown: str, size: str) -> WorkloadError:
+    return WorkloadError(
+        f"{shown} is too large: {size} bytes, and a workload has at most {MOST_BYTES:,}.",
+        "Keep arrays in .npy files and circuits in .qasm or .qpy files.",
+    )
 
 
 def parse_document(raw: bytes | str, path: str) -> Document:
@@ -107,17 +192,15 @@ def parse_document(raw: bytes | str, path: str) -> Document:
         WorkloadError: It is not YAML, is too large, or says something twice.
     """
     if len(raw) > MOST_BYTES:
-        raise WorkloadError(
-            f"{path} has {len(raw):,} bytes; a workload has at most {MOST_BYTES:,}.",
-            "Keep arrays in .npy files and circuits in .qasm or .qpy files.",
-        )
+        raise _too_large(path, f"{len(raw):,}")
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
     except UnicodeDecodeError as error:
         raise WorkloadError(f"{path} is not UTF-8 text: {error.reason}.", "Is it a workload file?") from None
     loader: yaml.SafeLoader | None = None
     try:
-        _check_depth(text, path)
+        text = _hide_braces(text)
+        _check_size(text, path)
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
@@ -128,28 +211,64 @@ def parse_document(raw: bytes | str, path: str) -> Document:
         raise _not_yaml(error, path) from None
     except yaml.YAMLError as error:
         raise WorkloadError(f"Not YAML: {error}", path=path) from None
+    except (ValueError, RecursionError) as error:
+        # libyaml's binding refuses text with lone surrogates in words of its own.
+        raise WorkloadError(f"Not YAML: {error}", path=path) from None
     finally:
         if loader is not None:
             loader.dispose()
-    return Document(path, text, data, walker.places, walker.key_places)
+    return Document(path, _show_braces(text), data, walker.places, walker.key_places, trusted=path != "-")
 
 
-def _check_depth(text: str, path: str) -> None:
-    """Refuse deep nesting while it is still a stream: libyaml composes by recursion and would crash."""
-    depth = 0
+def _hide_braces(text: str) -> str:
+    """``${name}`` as one word to YAML, which in ``{steps: ${steps}}`` takes its brace for a mapping.
+
+    Two characters of Unicode's private area stand for the braces, so that columns stay what they are. A
+    file that uses these characters itself is left alone.
+    """
+    if "${" not in text or _OPEN in text or _CLOSE in text:
+        return text
+    return _REFERENCE.sub(lambda found: f"${_OPEN}{found[1]}{_CLOSE}", text)
+
+
+def _show_braces(text: str) -> str:
+    return text.replace("$" + _OPEN, "${").replace(_CLOSE, "}") if "$" + _OPEN in text else text
+
+
+def _check_size(text: str, path: str) -> None:
+    """Refuse deep nesting and masses of values while they are still a stream.
+
+    libyaml composes by recursion and would crash, a composed value takes a kilobyte, and an alias that
+    stands for aliases makes billions of a few.
+    """
+    count = 0
+    sizes: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = []
     for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                mark = event.start_mark
-                raise WorkloadError(
-                    f"This is nested more than {DEEPEST} levels deep.",
-                    path=path,
-                    line=mark.line + 1 if mark else None,
-                    column=mark.column + 1 if mark else None,
-                )
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.AliasEvent):
+            count += sizes.get(anchor or "", 1)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((anchor, count))
+            count += 1
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+            anchor, before = open_nodes.pop()
+            sizes[anchor or ""] = count - before
+        elif isinstance(event, yaml.ScalarEvent):
+            count += 1
+        if count > MOST_WRITTEN or len(open_nodes) > DEEPEST:
+            message, hint = (
+                (f"This is nested more than {DEEPEST} levels deep.", None)
+                if len(open_nodes) > DEEPEST
+                else (
+                    f"There are more than {MOST_WRITTEN:,} values in this file, and so it is larger than a "
+                    "workload can be.",
+                    "Keep arrays in .npy files. An alias counts as what it stands for, each time.",
+                )
+            )
+            mark = event.start_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+            raise WorkloadError(message, hint, path=path, line=line, column=column)
 
 
 class _Walker:
@@ -158,15 +277,15 @@ class _Walker:
     def __init__(self, loader: yaml.SafeLoader, path: str) -> None:
         self.loader = loader
         self.path = path
-        self.places: dict[Location, tuple[int, int]] = {}
-        self.key_places: dict[Location, tuple[int, int]] = {}
+        self.places: dict[Location, Place] = {}
+        self.key_places: dict[Location, Place] = {}
         self._nodes = 0
 
     def build(self, node: yaml.Node, location: Location) -> Any:
         self._nodes += 1
         if self._nodes > MOST_NODES or len(location) > DEEPEST:
             raise self._error(node, "This is larger than a workload can be.", "Do aliases repeat it?")
-        self.places[location] = _mark(node)
+        self.places[location] = self._mark(node)
         if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTION_TAGS:
             raise self._error(node, f"The tag {node.tag!r} is not allowed.", "Write plain values.")
         if isinstance(node, yaml.MappingNode):
@@ -182,12 +301,12 @@ class _Walker:
                 raise self._error(key_node, "A key must be a word.")
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise self._error(key_node, "Merge keys (<<) are not supported.", "Write the keys out.")
-            key = key_node.value
+            key = _show_braces(key_node.value)
             if key in built:
                 raise self._error(key_node, f"The key {key!r} is there twice.", "Keep one of them.")
             here = (*location, key)
             built[key] = self.build(value_node, here)
-            self.key_places[here] = _mark(key_node)
+            self.key_places[here] = self._mark(key_node)
         return built
 
     def _scalar(self, node: yaml.Node) -> Any:
@@ -199,19 +318,22 @@ class _Walker:
             raise self._error(node, f"This value can't be read: {error}.") from None
         plain = isinstance(node, yaml.ScalarNode) and not node.style
         if plain and isinstance(value, str) and _EXPONENT.fullmatch(value):
-            return float(value)
-        if value is None or isinstance(value, (str, int, float, bool)):
+            value = float(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._error(node, "This number is not finite.", "Give a finite number.")
+        if isinstance(value, str):
+            return _show_braces(value)
+        if value is None or isinstance(value, (int, float)):
             return value
         # Dates and the like: the file means the text.
         return str(node.value)
 
     def _error(self, node: yaml.Node, message: str, hint: str | None = None) -> WorkloadError:
-        line, column = _mark(node)
-        return WorkloadError(message, hint, path=self.path, line=line, column=column)
+        place = self._mark(node)
+        return WorkloadError(message, hint, path=self.path, line=place.line, column=place.column)
 
-
-def _mark(node: yaml.Node) -> tuple[int, int]:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+    def _mark(self, node: yaml.Node) -> Place:
+        return Place(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _not_yaml(error: yaml.MarkedYAMLError, path: str) -> WorkloadError:

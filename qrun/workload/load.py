@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qrun.errors import WorkloadError
-from qrun.workload.circuits import build_circuit
+from qrun.workload.arrays import Numbers
+from qrun.workload.circuits import AlreadyTold, Built, Circuits
 from qrun.workload.document import Document, Location
+from qrun.workload.expand import expand
+from qrun.workload.matrix import MOST_PUBS, SWEEP_HINT
 from qrun.workload.model import PubSpec, WorkloadFile
-from qrun.workload.observables import build_observables
+from qrun.workload.observables import Observables
 from qrun.workload.parameters import build_parameter_values
-from qrun.workload.validate import did_you_mean, in_file_order, validate
+from qrun.workload.python_source import PythonSources
+from qrun.workload.validate import InvalidWorkload, in_file_order, sound_part, validate
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -43,7 +47,10 @@ class Pub:
     precision: float | None
     options: Mapping[str, Any]
     """The PUB's own options over the file's; a default counts only for primitives that know it."""
+    own_options: Mapping[str, Any]
+    """The PUB's own options alone."""
     location: Location
+    """``("pubs", i)`` in the expanded document; PUBs of a group of circuits share theirs."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -72,100 +79,121 @@ def load_workload(document: Document, file: WorkloadFile | None = None) -> Workl
     """Read a workload.
 
     Args:
-        document: The parsed file.
+        document: The parsed file; expanded here where it is not yet.
         file: The validated file, where that has been done already.
 
     Raises:
         InvalidWorkload: Something is wrong; all mistakes are told at once.
     """
-    file = file or validate(document)
-    mistakes: list[WorkloadError] = []
-    circuits = _named_circuits(file, document, mistakes)
-    pubs = []
-    for index, spec in enumerate(file.pubs):
+    if document.origins is None:
+        document = expand(document)
+    if file is None:
         try:
-            pubs.append(_pub(index, spec, file, circuits, document))
-        except _AlreadyTold:
-            continue
-        except WorkloadError as mistake:
-            mistakes.append(mistake)
-    if mistakes:
-        raise in_file_order(mistakes)
+            file = validate(document)
+        except InvalidWorkload as error:
+            raise in_file_order([*error.mistakes, *_more_mistakes(document)]) from None
+    loader = _Loader(file, document)
+    pubs = loader.pubs()
+    if loader.mistakes:
+        raise in_file_order(loader.mistakes)
     _refuse_equal_names(pubs, document)
     return Workload(file, document, tuple(pubs))
 
 
-class _AlreadyTold(Exception):
-    """A PUB uses a circuit whose mistake has been told."""
+def _more_mistakes(document: Document) -> list[WorkloadError]:
+    """Mistakes in what the validator has nothing against.
+
+    A user wants to hear of the unknown circuit in one PUB although another one has a wrong key.
+    """
+    rest = sound_part(document)
+    if rest is None:
+        return []
+    loader = _Loader(rest.file, rest.document, rest.broken)
+    loader.pubs()
+    return loader.mistakes
 
 
-def _named_circuits(
-    file: WorkloadFile, document: Document, mistakes: list[WorkloadError]
-) -> dict[str, QuantumCircuit | None]:
-    circuits: dict[str, QuantumCircuit | None] = {}
-    for name, spec in file.circuits.items():
-        try:
-            circuits[name] = build_circuit(spec, document, ("circuits", name))
-        except WorkloadError as mistake:
-            mistakes.append(mistake)
-            circuits[name] = None
-    return circuits
+class _Loader:
+    """Builds what the PUBs of one file need, and notes every mistake on the way."""
 
+    def __init__(self, file: WorkloadFile, document: Document, broken: Collection[str] = ()) -> None:
+        self._file = file
+        self._document = document
+        python = PythonSources(document)
+        self._circuits = Circuits(file.circuits, document, python, broken)
+        self._observables = Observables(file.observables, document, python)
+        self._numbers = Numbers(document)
+        self._values: dict[tuple[int, int], BindingsArray | None] = {}
+        self._ready: list[Pub] = []
+        self.mistakes: list[WorkloadError] = []
 
-def _pub(
-    index: int,
-    spec: PubSpec,
-    file: WorkloadFile,
-    circuits: Mapping[str, QuantumCircuit | None],
-    document: Document,
-) -> Pub:
-    location: Location = ("pubs", index)
-    circuit_name, circuit = _circuit_of(index, spec, circuits, document)
-    primitive = SAMPLER if spec.observables is None else ESTIMATOR
-    _check_counts(spec, primitive, document, location)
-    observables = None
-    if primitive == ESTIMATOR:
-        observables = build_observables(
-            spec.observables, file.observables, circuit.num_qubits, document, (*location, "observables")
+    def pubs(self) -> list[Pub]:
+        """The PUBs that can be made."""
+        self.mistakes += self._circuits.build_named()
+        self.mistakes += self._observables.check_named()
+        for index, spec in enumerate(self._file.pubs):
+            try:
+                self._add(index, spec)
+            except AlreadyTold:
+                continue
+            except WorkloadError as mistake:
+                self.mistakes.append(mistake)
+            if len(self._ready) > MOST_PUBS:
+                raise self._document.error(
+                    ("pubs", index), f"The file makes more than {MOST_PUBS:,} PUBs.", SWEEP_HINT
+                )
+        return self._ready
+
+    def _add(self, index: int, spec: PubSpec) -> None:
+        """One PUB, or one a circuit where its circuit is a group."""
+        source = self._document.origin(index).index
+        location: Location = ("pubs", index)
+        for built in self._circuits.get(spec.circuit, (*location, "circuit"), f"pubs[{source}]"):
+            name = spec.name or f"pub-{source}"
+            if built.member and spec.circuit != built.name:
+                name = f"{name}[{built.member}]"
+            self._ready.append(self._pub(name, built, spec, location))
+
+    def _pub(self, name: str, built: Built, spec: PubSpec, location: Location) -> Pub:
+        document, file = self._document, self._file
+        primitive = SAMPLER if spec.observables is None else ESTIMATOR
+        _check_counts(spec, primitive, document, location)
+        observables = None
+        if primitive == ESTIMATOR:
+            here = (*location, "observables")
+            observables = self._observables.array(spec.observables, built.circuit.num_qubits, here)
+        else:
+            _check_measures(built.circuit, built.name, document, (*location, "circuit"))
+        options = _merge(file.defaults.options, spec.options)
+        pub = Pub(
+            index=len(self._ready),
+            name=name,
+            circuit_name=built.name,
+            primitive=primitive,
+            circuit=built.circuit,
+            observables=observables,
+            parameter_values=self._parameter_values(spec, built, (*location, "parameter_values")),
+            shots=_shots(spec, file, options) if primitive == SAMPLER else None,
+            precision=_precision(spec, file, options) if primitive == ESTIMATOR else None,
+            options=options,
+            own_options=spec.options,
+            location=location,
         )
-    else:
-        _check_measures(circuit, circuit_name, document, (*location, "circuit"))
-    options = _merge(file.defaults.options, spec.options)
-    pub = Pub(
-        index=index,
-        name=spec.name or f"pub-{index}",
-        circuit_name=circuit_name,
-        primitive=primitive,
-        circuit=circuit,
-        observables=observables,
-        parameter_values=build_parameter_values(
-            spec.parameter_values, circuit, document, (*location, "parameter_values")
-        ),
-        shots=_shots(spec, file, options) if primitive == SAMPLER else None,
-        precision=_precision(spec, file, options) if primitive == ESTIMATOR else None,
-        options=options,
-        location=location,
-    )
-    _check_broadcast(pub, document)
-    return pub
+        _check_broadcast(pub, document)
+        return pub
 
-
-def _circuit_of(
-    index: int, spec: PubSpec, circuits: Mapping[str, QuantumCircuit | None], document: Document
-) -> tuple[str, QuantumCircuit]:
-    location: Location = ("pubs", index, "circuit")
-    if not isinstance(spec.circuit, str):
-        return f"pubs[{index}]", build_circuit(spec.circuit, document, location)
-    if spec.circuit not in circuits:
-        raise document.error(
-            location,
-            f"There is no circuit {spec.circuit!r}.",
-            did_you_mean(spec.circuit, list(circuits)) or "Define it under circuits:",
+    def _parameter_values(self, spec: PubSpec, built: Built, location: Location) -> BindingsArray | None:
+        # PUBs that a matrix made share the parts that it does not change: such an array is made once.
+        key = (id(spec.parameter_values), id(built.circuit))
+        shared = isinstance(spec.parameter_values, (dict, list))
+        if shared and key in self._values:
+            return self._values[key]
+        values = build_parameter_values(
+            spec.parameter_values, built.circuit, self._document, location, self._numbers
         )
-    circuit = circuits[spec.circuit]
-    if circuit is None:
-        raise _AlreadyTold
-    return spec.circuit, circuit
+        if shared:
+            self._values[key] = values
+        return values
 
 
 def _check_counts(spec: PubSpec, primitive: str, document: Document, location: Location) -> None:

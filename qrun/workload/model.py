@@ -14,6 +14,8 @@ PrimitiveGeneration = Literal["client-side", "v2"]
 MOST_TAGS = 6
 """A job carries eight tags at most (facts, G1); qrun needs two of them."""
 LONGEST_TAG = 86
+MOST_COUNT = 10**9
+"""More shots or repetitions than any service takes."""
 
 
 def check_tag(text: str) -> str:
@@ -32,7 +34,10 @@ def check_tag(text: str) -> str:
 def _duration(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("a duration is a number of seconds or a text such as 25m")  # noqa: TRY004
-    seconds = int(parse_duration(value))
+    try:
+        seconds = int(parse_duration(value))
+    except OverflowError:
+        raise ValueError("this duration is too long") from None
     if seconds < 1:
         raise ValueError("a duration is at least one second")
     return seconds
@@ -44,10 +49,33 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _measured(value: Any) -> Any:
+    if value is None or value == "all":
+        return value
+    if isinstance(value, list) and value and not any(isinstance(qubit, bool) for qubit in value):
+        return value
+    raise ValueError("measure takes all, or a list of qubits such as [0, 2]")
+
+
+Qubit = Annotated[int, Field(ge=0, le=MOST_COUNT)]
+
+
+def _no_truth(value: Any) -> Any:
+    """``true`` is 1 to pydantic; in a file it is a mistake."""
+    if isinstance(value, bool):
+        raise ValueError("this is a number, not true or false")  # noqa: TRY004
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_truth), Field(ge=1, le=MOST_COUNT)]
+Precision = Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+
+
 class LeastBusy(_Strict):
     """What the least busy backend must have."""
 
-    min_num_qubits: Annotated[int, Field(ge=1)] | None = None
+    min_num_qubits: Annotated[int, BeforeValidator(_no_truth), Field(ge=1)] | None = None
 
 
 class LeastBusyBackend(_Strict):
@@ -82,30 +110,82 @@ class Transpile(_Strict):
 class Defaults(_Strict):
     """What holds for every PUB that does not say otherwise."""
 
-    shots: Annotated[int, Field(ge=1)] | None = None
-    precision: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    shots: Count | None = Field(default=None, description="Shots of each Sampler PUB.")
+    precision: Precision | None = Field(default=None, description="Target precision of each Estimator PUB.")
     transpile: Transpile = Transpile()
-    options: dict[str, Any] = {}
-    primitives: PrimitiveGeneration = "client-side"
+    options: dict[str, Any] = Field(
+        default={}, description="Options of the primitives, as the client has them."
+    )
+    primitives: PrimitiveGeneration = Field(
+        default="client-side", description="Which models the options follow."
+    )
 
 
-class QasmCircuit(_Strict):
+class _Circuit(_Strict):
+    """What any circuit may have done to it, in this order."""
+
+    assign: dict[str, Any] = Field(
+        default={}, description="Values for parameters, by parameter or vector name."
+    )
+    inverse: bool = Field(default=False, strict=True, description="Take the inverse.")
+    repeat: Count | None = Field(default=None, description="How many times, one after the other.")
+    measure: Annotated[Literal["all"] | list[Qubit] | None, BeforeValidator(_measured)] = Field(
+        default=None, description="Measure all qubits, or those listed, into a new register called meas."
+    )
+
+
+class QasmCircuit(_Circuit):
     """OpenQASM 2 or 3 text; the header tells which."""
 
-    qasm: str
+    qasm: str = Field(description="The text.")
 
 
-class FileCircuit(_Strict):
+class FileCircuit(_Circuit):
     """A ``.qasm`` or ``.qpy`` file."""
 
-    file: str
+    file: str = Field(description="Path, from the folder of the file that it is written in.")
+    circuit: str | Annotated[int, BeforeValidator(_no_truth)] | None = Field(
+        default=None, description="Name or index of the circuit in a .qpy file that holds several."
+    )
 
 
-class LibraryCircuit(_Strict):
+class FilesCircuit(_Circuit):
+    """Many ``.qasm`` or ``.qpy`` files: as many circuits, called ``name/<file's name>``."""
+
+    files: str = Field(description="Pattern of paths such as circuits/*.qasm.")
+
+
+class PythonCircuit(_Circuit):
+    """A function of the user's that returns a circuit."""
+
+    python: str = Field(description="file.py:function or package.module:function.")
+    args: dict[str, Any] = Field(default={}, description="Keyword arguments.")
+
+
+class LibraryCircuit(_Circuit):
     """A function or class of ``qiskit.circuit.library``, by name."""
 
-    library: str
-    args: dict[str, Any] = {}
+    library: str = Field(description="Its name, such as efficient_su2.")
+    args: dict[str, Any] = Field(default={}, description="Keyword arguments.")
+
+
+class OfCircuit(_Circuit):
+    """A named circuit of this file, as the base of modifiers."""
+
+    of: str = Field(description="Its name under circuits.")
+
+
+AnyCircuit = QasmCircuit | FileCircuit | FilesCircuit | PythonCircuit | LibraryCircuit | OfCircuit
+
+CIRCUIT_KINDS: dict[str, type[BaseModel]] = {
+    "qasm": QasmCircuit,
+    "files": FilesCircuit,
+    "file": FileCircuit,
+    "python": PythonCircuit,
+    "library": LibraryCircuit,
+    "of": OfCircuit,
+}
+"""The key that tells a circuit's kind."""
 
 
 def _circuit_kind(value: Any) -> str | None:
@@ -113,18 +193,23 @@ def _circuit_kind(value: Any) -> str | None:
     if isinstance(value, str):
         return "name"
     if isinstance(value, dict):
-        return next((kind for kind in ("qasm", "file", "library") if kind in value), None)
+        return next((kind for kind in CIRCUIT_KINDS if kind in value), None)
     return None
 
+
+_KINDS = "{qasm: …}, {file: …}, {files: …}, {python: …}, {library: …} or {of: …}"
 
 CircuitSpec = Annotated[
     Annotated[QasmCircuit, Tag("qasm")]
     | Annotated[FileCircuit, Tag("file")]
-    | Annotated[LibraryCircuit, Tag("library")],
+    | Annotated[FilesCircuit, Tag("files")]
+    | Annotated[PythonCircuit, Tag("python")]
+    | Annotated[LibraryCircuit, Tag("library")]
+    | Annotated[OfCircuit, Tag("of")],
     Discriminator(
         _circuit_kind,
         custom_error_type="circuit_kind",
-        custom_error_message="a circuit is one of {qasm: …}, {file: …} or {library: …}",
+        custom_error_message=f"a circuit is one of {_KINDS}",
     ),
 ]
 
@@ -132,42 +217,65 @@ CircuitOrName = Annotated[
     Annotated[str, Tag("name")]
     | Annotated[QasmCircuit, Tag("qasm")]
     | Annotated[FileCircuit, Tag("file")]
-    | Annotated[LibraryCircuit, Tag("library")],
+    | Annotated[FilesCircuit, Tag("files")]
+    | Annotated[PythonCircuit, Tag("python")]
+    | Annotated[LibraryCircuit, Tag("library")]
+    | Annotated[OfCircuit, Tag("of")],
     Discriminator(
         _circuit_kind,
         custom_error_type="circuit_kind",
-        custom_error_message="a circuit is a name, or one of {qasm: …}, {file: …} or {library: …}",
+        custom_error_message=f"a circuit is a name, or one of {_KINDS}",
     ),
 ]
-
-Weight = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-
-ObservableSpec = str | dict[str, Weight]
-"""A Pauli string, or a weighted sum of them."""
 
 
 class PubSpec(_Strict):
     """One PUB. With observables it is for the Estimator, without for the Sampler."""
 
-    name: Annotated[str, Field(min_length=1)] | None = None
+    name: Name | None = Field(default=None, description="What to call it in results.")
     circuit: CircuitOrName
-    observables: Any = None
-    parameter_values: Any = None
-    shots: Annotated[int, Field(ge=1)] | None = None
-    precision: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    options: dict[str, Any] = {}
+    observables: Any = Field(
+        default=None, description="Names, Pauli strings, sums, files or functions, in lists of any shape."
+    )
+    parameter_values: Any = Field(
+        default=None,
+        description="Numbers by position or by name, or generators such as linspace, grid and file.",
+    )
+    shots: Count | None = Field(default=None, description="Shots, for the Sampler.")
+    precision: Precision | None = Field(default=None, description="Target precision, for the Estimator.")
+    options: dict[str, Any] = Field(default={}, description="Options of the primitive, over the defaults.")
+    matrix: dict[str, Any] | None = Field(
+        default=None,
+        description="Names to lists of values: one PUB a combination; include and exclude change them.",
+    )
 
 
 class WorkloadFile(_Strict):
     """A whole file."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
-    service: Annotated[str, Field(min_length=1)] | None = None
-    backend: Annotated[str, Field(min_length=1)] | LeastBusyBackend = LeastBusyBackend(least_busy=LeastBusy())
-    mode: Mode = "auto"
-    max_time: Annotated[int, BeforeValidator(_duration)] | None = None
-    tags: Annotated[list[Annotated[str, AfterValidator(check_tag)]], Field(max_length=MOST_TAGS)] = []
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")] = Field(
+        description="What to call the run."
+    )
+    include: str | list[str] | None = Field(
+        default=None, description="YAML files under this one, which wins."
+    )
+    vars: dict[str, Any] = Field(default={}, description="Values for ${name} in any value.")
+    service: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="local, ibm, or the name of a saved account."
+    )
+    backend: Annotated[str, Field(min_length=1)] | LeastBusyBackend = Field(
+        default=LeastBusyBackend(least_busy=LeastBusy()), description="A backend's name, or the least busy."
+    )
+    mode: Mode = Field(
+        default="auto", description="Execution mode; auto: one job goes as a job, several as a batch."
+    )
+    max_time: Annotated[int, BeforeValidator(_duration)] | None = Field(
+        default=None, description="Longest life of the batch or session, such as 25m."
+    )
+    tags: Annotated[list[Annotated[str, AfterValidator(check_tag)]], Field(max_length=MOST_TAGS)] = Field(
+        default=[], description="Tags of every job."
+    )
     defaults: Defaults = Defaults()
-    circuits: dict[str, CircuitSpec] = {}
-    observables: dict[str, ObservableSpec] = {}
-    pubs: Annotated[list[PubSpec], Field(min_length=1)]
+    circuits: dict[str, CircuitSpec] = Field(default={}, description="Circuits by name.")
+    observables: dict[str, Any] = Field(default={}, description="Observables by name.")
+    pubs: Annotated[list[PubSpec], Field(min_length=1)] = Field(description="What to run.")

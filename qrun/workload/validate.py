@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from qrun.errors import WorkloadError
 from qrun.workload.document import Document
 from qrun.workload.model import (
+    CIRCUIT_KINDS,
     Defaults,
-    FileCircuit,
     LeastBusy,
     LeastBusyBackend,
-    LibraryCircuit,
     PubSpec,
-    QasmCircuit,
     Transpile,
     WorkloadFile,
 )
+from qrun.workload.words import did_you_mean, dotted
 
 
 class InvalidWorkload(WorkloadError):
@@ -37,21 +36,22 @@ class InvalidWorkload(WorkloadError):
 
 
 def in_file_order(mistakes: Sequence[WorkloadError]) -> InvalidWorkload:
-    """All mistakes as one error, in the order of the file."""
-    return InvalidWorkload(sorted(mistakes, key=lambda m: (m.line or 0, m.column or 0)))
+    """All mistakes as one error, in the order of the file, each once."""
+    unique = {(m.path, m.line, m.column, m.message): m for m in reversed(mistakes)}
+    return InvalidWorkload(sorted(unique.values(), key=lambda m: (m.path or "", m.line or 0, m.column or 0)))
 
 
 _MODELS: dict[str, type[BaseModel]] = {
-    "circuits": QasmCircuit,
     "defaults": Defaults,
     "transpile": Transpile,
     "pubs": PubSpec,
     "backend": LeastBusyBackend,
     "least_busy": LeastBusy,
-    "qasm": QasmCircuit,
-    "file": FileCircuit,
-    "library": LibraryCircuit,
+    **CIRCUIT_KINDS,
 }
+
+MOST_MISTAKES = 1000
+"""Mistakes that are told of one file; nobody reads more, and each costs the search for a near word."""
 
 _SHADOWED_TYPES = frozenset({"model_type", "dict_type", "string_type"})
 
@@ -66,25 +66,87 @@ def validate(document: Document) -> WorkloadFile:
         raise document.error(
             (), "A workload is a mapping: name, circuits, pubs …", "See workloads/ for examples."
         )
+    mistakes = list(document.mistakes)
     try:
-        return WorkloadFile.model_validate(document.data)
+        file = WorkloadFile.model_validate(document.data)
     except ValidationError as error:
-        raise in_file_order(_mistakes(document, error)) from None
+        # What stands where a reference had no value is not what the user meant: nothing more is said of it.
+        told = {mistake.place for mistake in mistakes}
+        mistakes += [mistake for mistake in _mistakes(document, error) if mistake.place not in told]
+    if mistakes:
+        raise in_file_order(mistakes)
+    return file
+
+
+class Sound(NamedTuple):
+    """What is left of a wrong workload, so that the rest of it can be looked at."""
+
+    document: Document
+    file: WorkloadFile
+    broken: frozenset[str]
+    """Circuits and observables that were taken out, whose users are not wrong for that."""
+
+
+def sound_part(document: Document) -> Sound | None:
+    """A wrong document without the circuits, observables, PUBs and keys that have mistakes.
+
+    Returns:
+        The rest; ``None`` where nothing sensible is left, or where references have no values.
+    """
+    if document.mistakes or not isinstance(document.data, dict):
+        return None
+    data = {"name": "unnamed", **document.data}
+    broken: set[str] = set()
+    pubs = data.get("pubs")
+    origins = [document.origin(index) for index in range(len(pubs) if isinstance(pubs, list) else 0)]
+    try:
+        WorkloadFile.model_validate(data)
+    except ValidationError as error:
+        wrong = [tuple(detail["loc"]) for detail in error.errors(include_url=False)]
+        broken = {str(part[1]) for part in wrong if part[0] == "circuits" and len(part) > 1}
+        for key in {part[0] for part in wrong}:
+            if key == "circuits" and isinstance(data[key], dict):
+                data[key] = {name: spec for name, spec in data[key].items() if name not in broken}
+            elif key == "name":
+                data[key] = "unnamed"
+            elif key == "pubs" and isinstance(data.get(key), list):
+                kept = _sound_pubs(data[key], wrong)
+                origins = [origins[index] for index in kept]
+                data[key] = list(kept.values())
+            else:
+                data.pop(key, None)
+    try:
+        file = WorkloadFile.model_validate(data)
+    except ValidationError:
+        return None
+    return Sound(replace(document, data=data, origins=origins), file, frozenset(broken))
+
+
+def _sound_pubs(pubs: Sequence[Any], wrong: Sequence[tuple[Any, ...]]) -> dict[int, Any]:
+    """The PUBs by index without the keys that are wrong; PUBs that then have no circuit are left out."""
+    bad: dict[int, set[Any]] = {}
+    for part in wrong:
+        if part[0] == "pubs" and len(part) > 1:
+            bad.setdefault(part[1], set()).add(part[2] if len(part) > 2 else "circuit")
+    return {
+        index: {key: v for key, v in pub.items() if key not in bad[index]} if index in bad else pub
+        for index, pub in enumerate(pubs)
+        if "circuit" not in bad.get(index, ())
+    }
 
 
 def _mistakes(document: Document, error: ValidationError) -> list[WorkloadError]:
-    details = error.errors(include_url=False)
-    told: dict[tuple[int | None, int | None, str], WorkloadError] = {}
+    details = error.errors(include_url=False, include_context=True)
+    # A union tells of each member that did not fit; the one that got further into the value is meant.
+    further = {tuple(detail["loc"])[:end] for detail in details for end in range(len(detail["loc"]) - 1)}
+    told: dict[str, WorkloadError] = {}
     for detail in details:
-        location = tuple(detail["loc"])
-        # A union tells of each member that did not fit; the one that got further into the value is meant.
-        if detail["type"] in _SHADOWED_TYPES and any(
-            len(other["loc"]) > len(location) and tuple(other["loc"])[: len(location) - 1] == location[:-1]
-            for other in details
-        ):
+        if detail["type"] in _SHADOWED_TYPES and tuple(detail["loc"])[:-1] in further:
             continue
         mistake = _mistake(document, detail)
-        told.setdefault((mistake.line, mistake.column, mistake.message), mistake)
+        told.setdefault(str(mistake), mistake)
+        if len(told) >= MOST_MISTAKES:
+            break
     return list(told.values())
 
 
@@ -95,6 +157,13 @@ def _mistake(document: Document, detail: Mapping[str, Any]) -> WorkloadError:
         known = _known_keys(location)
         return document.error(
             location, f"There is no key {key!r} here.", did_you_mean(str(key), known), at_key=True
+        )
+    if kind == "literal_error":
+        choices = _choices(detail)
+        return document.error(
+            location,
+            f"{dotted(document.trim(location))}: {detail.get('input')!r} is none of {', '.join(choices)}.",
+            did_you_mean(detail.get("input"), choices),
         )
     if kind == "missing":
         under = dotted(document.trim(location[:-1]))
@@ -113,11 +182,6 @@ def _known_keys(location: Sequence[str | int]) -> list[str]:
     return list(WorkloadFile.model_fields)
 
 
-def dotted(location: Sequence[str | int]) -> str:
-    """A location as the user would write it: ``pubs[1].circuit``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-
-
 def _example(key: str) -> str | None:
     return {
         "name": "For example:  name: my-experiment",
@@ -126,16 +190,15 @@ def _example(key: str) -> str | None:
     }.get(key)
 
 
+def _choices(detail: Mapping[str, Any]) -> list[str]:
+    """The values that pydantic expected, which it tells as text: ``'job', 'batch' or 'session'``."""
+    expected = str(detail.get("ctx", {}).get("expected", ""))
+    return [word.strip().strip("'") for word in expected.replace(" or ", ", ").split(",")]
+
+
 def _given(detail: Mapping[str, Any]) -> str | None:
     given = detail.get("input")
     if isinstance(given, (str, int, float, bool)):
-        return f"It says {given!r}."
+        shown = repr(given)
+        return f"It says {shown if len(shown) <= 80 else shown[:79] + '…'}."
     return None
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str | None:
-    """``Did you mean 'shots'?``, or what there is to choose from."""
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"Known here: {', '.join(known)}." if known else None

@@ -1,0 +1,30 @@
+"""Names suggest themselves: the nearest right word to a wrong one, and a location as a user writes it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+MOST_SHOWN = 20
+"""Names that a hint lists where none is near."""
+MOST_COMPARED = 5_000
+LONGEST_COMPARED = 200
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str | None:
+    """``Did you mean 'shots'?``, or what there is to choose from; ``None`` where there is nothing."""
+    names = list(known)
+    text = str(word)
+    if len(text) <= LONGEST_COMPARED:
+        close = difflib.get_close_matches(text, names[:MOST_COMPARED], n=1)
+        # Names of one or two letters have no near ones by difflib's measure, but capitals are mistaken too.
+        close = close or [name for name in names if name.lower() == text.lower()]
+        if close:
+            return f"Did you mean {close[0]!r}?"
+    shown = ", ".join(names[:MOST_SHOWN]) + (", …" if len(names) > MOST_SHOWN else "")
+    return f"Known here: {shown}." if names else None
+
+
+def dotted(location: Sequence[str | int]) -> str:
+    """A location as the user would write it: ``pubs[1].circuit``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
