@@ -8,7 +8,7 @@ from typing import Any
 from qrun.errors import WorkloadError
 from qrun.workload.document import Document, Location
 from qrun.workload.model import Transpile
-from qrun.workload.validate import did_you_mean
+from qrun.workload.words import did_you_mean
 
 _STAGES = {
     "init_method": "init",
