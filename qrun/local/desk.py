@@ -35,6 +35,7 @@ class Desk:
         self._pace = pace
         self._record = record
         self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
         self._gathering: tuple[str, float] | None = None
         """The batch that a job came for last, and when its gathering ends on the loop's clock."""
 
@@ -64,7 +65,11 @@ class Desk:
         self._set_timer()
 
     def stop(self) -> None:
-        """Be woken no more."""
+        """Be woken no more, ever."""
+        self._stopped = True
+        self._clear_timer()
+
+    def _clear_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -91,7 +96,9 @@ class Desk:
         return left
 
     def _set_timer(self) -> None:
-        self.stop()
+        self._clear_timer()
+        if self._stopped:
+            return
         timer, hold = self.machine.next_timer(), self.machine.hold()
         if timer is None or (hold is not None and hold < timer.at):
             return  # Nothing is due, or a preparation comes first and calls when it is over.

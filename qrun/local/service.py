@@ -105,13 +105,10 @@ class LocalService:
 
     async def stop(self) -> None:
         """Put everything down so that the next start takes it up; workers end."""
-        self._stopped = True
-        for task in self._preparations:
-            task.cancel()
-        self._workers.stop()
-        for desk in self._desks.values():
-            desk.stop()
-            self._record(desk, desk.machine.suspend(desk.clock.now()))
+        self._put_down()
+        if self.broken is None:
+            for desk in self._desks.values():
+                self._record(desk, desk.machine.suspend(desk.clock.now()))
         # Where the disk is full this was logged already, and the next start makes up for it.
         with contextlib.suppress(Refusal):
             await self.durable()
@@ -147,7 +144,7 @@ class LocalService:
             )
         except NotAccepting:
             self._accepting.pop(job.id, None)
-            self._write(lambda db: _drop_params(db, job.id))
+            self.store.write(lambda db: _drop_params(db, job.id))
             raise _closed() from None
         await self.durable()
         return job.id
@@ -368,29 +365,54 @@ class LocalService:
     async def _fail(self, desk: Desk, job: str, reason: str, code: int | None) -> None:
         if self._stopped or job not in desk.machine.state.jobs:
             return
+        # A program may quote what it was sent, which need not be writable.
+        reason = reason.encode(errors="replace").decode()
         text = zlib.compress(reason.encode())
         self._write(lambda db: _put_result(db, job, text, text, None))
         desk.do(lambda at: desk.machine.failed_in_preparation(job, at, reason=reason, reason_code=code))
 
     # ---------------------------------------------------------------- writing
 
-    def _write(self, operation: Operation) -> Future[None]:
-        self._last_write = self.store.write(operation)
-        self._last_write.add_done_callback(self._note_failure)
-        return self._last_write
+    def _write(self, operation: Operation) -> None:
+        """Write what all that follows builds on; if it can't be written, the service is broken."""
+        loop = asyncio.get_running_loop()
+        self._last_write = self.store.write(operation, vital=True)
 
-    def _note_failure(self, future: Future[None]) -> None:
-        if (error := future.exception()) is not None and self.broken is None:
-            self.broken = f"The local service can't write its state: {error}"
-            _log.critical("%s", self.broken, exc_info=error)
+        def note(future: Future[None]) -> None:
+            if (error := future.exception()) is not None:
+                with contextlib.suppress(RuntimeError):  # The loop may have ended meanwhile.
+                    loop.call_soon_threadsafe(self._break, error)
+
+        self._last_write.add_done_callback(note)
+
+    def _break(self, error: BaseException) -> None:
+        """Do nothing more: what happened from here on could not be kept."""
+        if self.broken is not None:
+            return
+        self.broken = f"The local service can't write its state: {error}"
+        _log.critical("%s", self.broken, exc_info=error)
+        self._put_down()
+
+    def _put_down(self) -> None:
+        self._stopped = True
+        for task in self._preparations:
+            task.cancel()
+        self._workers.stop()
+        for desk in self._desks.values():
+            desk.stop()
 
     async def _written(self, operation: Operation) -> None:
-        await self._wait(self._write(operation))
+        """Write something that nothing else depends on, and wait until it is durable.
+
+        Raises:
+            Refusal: It can't be written.
+        """
+        await self._wait(self.store.write(operation))
 
     async def _wait(self, future: Future[None]) -> None:
         try:
             await asyncio.shield(asyncio.wrap_future(future))
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:
             raise Refusal(
                 507,
                 f"The local service can't write its state: {error}",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import uuid
+from typing import Any
 
 import httpx
 import pytest
@@ -100,6 +102,23 @@ def test_tags_are_replaced_found_and_limited(api: httpx.Client, submit: Submit) 
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"tags": ["\ud800"]},
+        {"program_id": "\udfff"},
+        {"backend": "\ud800"},
+        {"session_id": "\ud800"},
+        {"params": {"pubs": [{"\ud800": 1}]}},
+    ],
+)
+def test_text_that_is_not_utf_8_is_refused(api: httpx.Client, submit: Submit, change: dict[str, Any]) -> None:
+    response = api.post("/jobs", content=json.dumps(sampler_job(**change)))
+    assert response.status_code == 400
+    assert "UTF-8" in response.json()["errors"][0]["message"]
+    assert wait(api, submit(tags=["\U0001f600", "\\ud800"]))["tags"] == ["\U0001f600", "\\ud800"]
+
+
+@pytest.mark.parametrize(
     ("change", "status"),
     [
         ({"program_id": "unheard-of"}, 404),
@@ -125,6 +144,7 @@ def test_a_body_that_is_no_json_object_or_too_large_is_refused(api: httpx.Client
     assert api.post("/jobs", content=b"{").status_code == 400
     assert api.post("/jobs", content=b"[1]").status_code == 400
     assert api.post("/jobs", content=b"\xff\xfe").status_code == 400
+    assert api.post("/jobs", content=b'{"tags": ["\xed\xa0\x80"]}').status_code == 400
     assert api.post("/jobs", content=b"[" * 100_000).status_code == 400
     assert api.post("/jobs", content=b" " * 50_000_001).status_code == 413
 

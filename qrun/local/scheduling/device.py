@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -27,6 +28,8 @@ from qrun.local.scheduling.events import (
 from qrun.local.scheduling.history import WorkloadHistory
 from qrun.local.scheduling.rules import Rules
 from qrun.local.scheduling.state import DeviceState, Job, Stage, Workload
+
+_log = logging.getLogger(__name__)
 
 
 class NotAccepting(Exception):
@@ -74,10 +77,17 @@ class DeviceScheduler:
 
     @classmethod
     def replayed(cls, events: Iterable[Event], rules: Rules | None = None) -> DeviceScheduler:
-        """The machine as it was after ``events``."""
+        """The machine as it was after ``events``.
+
+        An event of a job or workload whose beginning the record lacks is passed over: the rest of the device
+        shall not be lost with it.
+        """
         machine = cls(rules)
         for event in events:
-            machine.state.apply(event)
+            if machine.state.knows(event):
+                machine.state.apply(event)
+            else:
+                _log.error("The record lacks the beginning of what %r goes on with", event)
         return machine
 
     # ---------------------------------------------------------------- inputs

@@ -94,6 +94,14 @@ class DeviceState:
         """Active ones, in the order they became so."""
         self._accepted = 0
 
+    def knows(self, event: Event) -> bool:
+        """Whether ``event`` begins something or goes on with what has begun."""
+        if isinstance(event, WorkloadOpened):
+            return True
+        if event.workload is not None and event.workload not in self.workloads:
+            return False
+        return isinstance(event, JobQueued) or not isinstance(event, JobEvent) or event.job in self.jobs
+
     def apply(self, event: Event) -> None:
         """Take in the next event of the device's record."""
         self.now = max(self.now, event.at)
