@@ -62,9 +62,10 @@ class ServiceClock:
 
 
 GATHER_SECONDS = 0.3
-"""Real seconds after a job of an open batch in which nothing is skipped. A client needs 0.1 to 0.2 s to send
-the next one; were the first already over by then, the jobs of a batch would run one after the other with
-their classical stages apart, and never fill the lanes together as they do on IBM's service."""
+"""Real seconds after a job in which nothing is skipped, if its session or batch takes more and has jobs that
+run. A client needs 0.1 to 0.2 s to send the next one; were the first already over by then, jobs would run one
+after the other with their classical stages apart, and never fill the lanes together as they do on IBM's
+service: a session would be billed for it (M7, M17)."""
 
 
 def skip_to(machine: DeviceScheduler, pace: Pace, gathering: bool = False) -> float | None:
@@ -76,7 +77,7 @@ def skip_to(machine: DeviceScheduler, pace: Pace, gathering: bool = False) -> fl
     Args:
         machine: The device.
         pace: How modelled waiting passes.
-        gathering: Whether more jobs of a batch are to be expected within :data:`GATHER_SECONDS`.
+        gathering: Whether more jobs of a session or batch are to be expected within :data:`GATHER_SECONDS`.
     """
     if pace is Pace.REAL or gathering or machine.waiting_for_client:
         return None

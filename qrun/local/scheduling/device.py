@@ -223,6 +223,11 @@ class DeviceScheduler:
         held = self.state.workloads.get(workload)
         return held is not None and held.history.state != "closed" and held.history.accepting_jobs
 
+    def runs(self, workload: str) -> bool:
+        """Whether a job of this session or batch has started and not ended."""
+        held = self.state.workloads.get(workload)
+        return held is not None and bool(held.history.running)
+
     def workload(self, workload: str) -> WorkloadHistory | None:
         """The history of a session or batch; None for one that is unknown or forgotten."""
         held = self.state.workloads.get(workload)

@@ -1,0 +1,73 @@
+"""What skipping leaves as it would be on IBM's service. Numbers are worked out by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from qrun.local.service import LocalService
+from tests.service.in_process import DEVICE, ended, submit, tell
+
+
+@pytest.mark.parametrize("mode", ["dedicated", "batch"])
+def test_m17_jobs_sent_at_a_clients_rate_overlap(tmp_path: Path, mode: str) -> None:
+    # The first starts at 0 and is on the QPU from 1 to 3; the others' classical stages, which begin up to
+    # 0.4 s later, are over by then; so the QPU is never free until 1 + 5 × 2.
+    async def story(service: LocalService) -> None:
+        session = await service.open_session(DEVICE, mode, None)  # type: ignore[arg-type]
+        jobs = []
+        for _ in range(5):
+            jobs.append(await submit(service, 2, session))
+            await asyncio.sleep(0.1)
+        await service.set_accepting(session, False)
+        await ended(service, *jobs)
+        _, history = service.session(session)
+        assert history.closed_at is not None
+        assert history.first_started_at is not None
+        assert history.closed_at - history.first_started_at == pytest.approx(11, abs=0.01)
+        if mode == "dedicated":
+            assert history.windows_seconds == pytest.approx(11, abs=0.01)
+        assert history.job_qpu_seconds == pytest.approx(10, abs=0.01)
+
+    tell(tmp_path / "state.sqlite", story)
+
+
+def test_a_session_that_takes_no_more_jobs_is_not_waited_for(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        session = await service.open_session(DEVICE, "dedicated", None)
+        jobs = [await submit(service, 60, session) for _ in range(2)]
+        began = time.monotonic()
+        await service.set_accepting(session, False)
+        await ended(service, *jobs)
+        assert time.monotonic() - began < 0.25
+
+    tell(tmp_path / "state.sqlite", story)
+
+
+def test_a_loop_in_a_session_waits_little_for_each_job(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        session = await service.open_session(DEVICE, "dedicated", None)
+        began = time.monotonic()
+        for _ in range(3):
+            await ended(service, await submit(service, 60, session))
+        assert 0.6 < time.monotonic() - began < 1.5
+
+    tell(tmp_path / "state.sqlite", story)
+
+
+def test_jobs_of_a_session_that_waits_its_turn_hold_nobody_up(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        first = await service.open_session(DEVICE, "dedicated", None)
+        later = await service.open_session(DEVICE, "dedicated", None)
+        jobs = [await submit(service, 60, first) for _ in range(2)]
+        await service.set_accepting(first, False)
+        # Whether skipping has come to it or not, only a session that runs is gathered for.
+        await submit(service, 60, later)
+        began = time.monotonic()
+        await ended(service, *jobs)
+        assert time.monotonic() - began < 0.25
+
+    tell(tmp_path / "state.sqlite", story)
