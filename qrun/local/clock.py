@@ -52,9 +52,15 @@ class ServiceClock:
         self.now()
         self._hold = None if moment is None else max(moment, self._latest)
 
-    def jump(self, to: float) -> None:
-        """Be at ``to`` now; without effect if that has passed."""
-        self.offset += max(0.0, to - self.now())
+    def jump(self, to: float) -> float:
+        """Be at ``to`` now; without effect if that has passed.
+
+        Returns:
+            The seconds that were jumped over.
+        """
+        seconds = max(0.0, to - self.now())
+        self.offset += seconds
+        return seconds
 
     def catch_up(self) -> None:
         """Go to real time where holding has put it behind. Only for a device with nothing to do."""

@@ -59,7 +59,8 @@ class Desk:
             target = skip_to(self.machine, self._pace, self._gathering_left() > 0)
             if target is None:
                 break
-            self.clock.jump(target)
+            skipped = self.clock.jump(target)
+            self._take(self.machine.skip(self.clock.now(), skipped))
         if self.machine.idle:
             self.clock.catch_up()
         self._set_timer()

@@ -71,3 +71,29 @@ def test_jobs_of_a_session_that_waits_its_turn_hold_nobody_up(tmp_path: Path) ->
         assert time.monotonic() - began < 0.25
 
     tell(tmp_path / "state.sqlite", story)
+
+
+def test_a_session_whose_client_thinks_is_not_closed_by_the_time_that_others_jobs_skip(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    opened: dict[str, str] = {}
+
+    async def others_compute(service: LocalService) -> None:
+        opened["unused"] = await service.open_session(DEVICE, "dedicated", None)
+        opened["paused"] = await service.open_session(DEVICE, "batch", 1000)
+        await ended(service, await submit(service, 2, opened["paused"]))
+        await asyncio.sleep(1.1)
+        assert service.session(opened["paused"])[1].state == "inactive"
+        await ended(service, await submit(service, 1896), await submit(service, 1896))
+        assert service.session(opened["unused"])[1].state == "open"
+        assert service.session(opened["paused"])[1].state == "inactive"
+
+    async def they_go_on(service: LocalService) -> None:
+        for session in opened.values():
+            (job,) = await ended(service, await submit(service, 2, session))
+            assert job.status == "Completed"
+            await service.set_accepting(session, False)
+
+    tell(path, others_compute)
+    tell(path, they_go_on)

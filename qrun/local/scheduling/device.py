@@ -24,6 +24,7 @@ from qrun.local.scheduling.events import (
     WorkloadClosed,
     WorkloadInactivated,
     WorkloadOpened,
+    WorkloadSpared,
 )
 from qrun.local.scheduling.history import WorkloadHistory
 from qrun.local.scheduling.rules import Rules
@@ -183,6 +184,19 @@ class DeviceScheduler:
         """Let time pass."""
         return self._settled(self._until(to))
 
+    def skip(self, to: float, seconds: float) -> list[Event]:
+        """Let time pass, ``seconds`` of which nobody has lived through: the clock jumped over them.
+
+        They count for what waits for the device, and so towards the maximum TTL of a session or batch that
+        has jobs, running or queued: on a real device it would have waited as long. They do not count for one
+        that has no job, neither towards its maximum TTL nor towards the close of an unused one: there it is
+        the client that is waited for, and a client's own time is never scaled.
+        """
+        for workload in self.state.workloads.values():
+            if seconds > 0 and workload.idle_since is not None and workload.history.state != "closed":
+                self._emit(WorkloadSpared(self.state.now, workload.id, seconds))
+        return self.advance(to)
+
     def suspend(self, at: float) -> list[Event]:
         """The service stops, or had stopped, at ``at``: what ran is queued again, what was active is paused.
 
@@ -283,7 +297,8 @@ class DeviceScheduler:
         if history.state == "closed":
             return
         if history.first_started_at is not None:
-            yield Timer(history.first_started_at + history.max_ttl, TimerKind.MAX_TTL, workload.id)
+            end = history.first_started_at + history.max_ttl + history.spared_seconds
+            yield Timer(end, TimerKind.MAX_TTL, workload.id)
         if workload.idle_since is None:
             return
         if history.state == "active":

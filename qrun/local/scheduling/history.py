@@ -24,6 +24,7 @@ from qrun.local.scheduling.events import (
     WorkloadEvent,
     WorkloadInactivated,
     WorkloadOpened,
+    WorkloadSpared,
 )
 
 WorkloadState = Literal["open", "active", "inactive", "closed"]
@@ -105,6 +106,8 @@ class WorkloadHistory:
     """Start of the active window that has not ended: it outlives closing while jobs still run (M7)."""
     windows_seconds: float = 0.0
     """Length of all its active windows that have ended."""
+    spared_seconds: float = 0.0
+    """Skipped time since its first job's start that does not count towards its maximum TTL."""
 
     @classmethod
     def of(cls, workload: str, events: Iterable[Event]) -> WorkloadHistory:
@@ -175,6 +178,9 @@ class WorkloadHistory:
             case WorkloadInactivated():
                 self._enter("inactive", event.at, event.reason)
                 self._end_window(event.at)
+            case WorkloadSpared():
+                if self.first_started_at is not None:
+                    self.spared_seconds += event.seconds
             case WorkloadAccepting():
                 self.accepting_jobs = event.accepting
             case WorkloadClosed():

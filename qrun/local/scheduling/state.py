@@ -23,6 +23,7 @@ from qrun.local.scheduling.events import (
     WorkloadEvent,
     WorkloadInactivated,
     WorkloadOpened,
+    WorkloadSpared,
 )
 from qrun.local.scheduling.history import WorkloadHistory
 
@@ -67,7 +68,8 @@ class Workload:
     queued: dict[str, Job] = field(default_factory=dict)
     """Those of them that have not started."""
     idle_since: float | None = None
-    """When it came to have no job: ITTL counts from here, and so does the close of an unused one."""
+    """When it came to have no job, or later by the time that was skipped since: ITTL counts from here, and so
+    does the close of an unused one."""
 
     @property
     def dedicated(self) -> bool:
@@ -153,6 +155,9 @@ class DeviceState:
         match event:
             case WorkloadOpened():
                 workload.idle_since = event.at
+            case WorkloadSpared():
+                if workload.idle_since is not None:
+                    workload.idle_since += event.seconds
             case WorkloadActivated():
                 self.active[workload.id] = workload
             case WorkloadInactivated() | WorkloadClosed():

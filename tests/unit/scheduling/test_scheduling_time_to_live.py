@@ -80,6 +80,37 @@ def test_a_session_that_never_had_a_job_closes_after_30_minutes() -> None:
     assert device.usage("s") == 0
 
 
+def test_what_is_skipped_does_not_close_a_session_whose_client_has_not_begun() -> None:
+    device = Rehearsal()
+    device.session("s", at=0)
+    device.run("other", at=10, qpu_seconds=5000)
+    device.skip(11)
+    device.skip(5011)
+    assert device.history("s").state == "open"
+    device.until(1800 + 5001 - 0.1)
+    assert device.history("s").state == "open"
+    device.until(1800 + 5001)
+    assert device.history("s").state_reason == "session_closed_unused"
+
+
+def test_what_is_skipped_counts_towards_the_maximum_only_while_there_are_jobs() -> None:
+    device = Rehearsal()
+    device.batch("b", at=0, max_ttl=1000)
+    device.run("a", at=0, qpu_seconds=99, workload="b")
+    device.skip(1)
+    device.skip(100)
+    device.until(110)  # inactive since 101
+    device.run("other", at=110, qpu_seconds=5000)
+    device.skip(111)
+    device.skip(5111)
+    assert device.history("b").state == "inactive"
+    assert device.history("b").spared_seconds == 5001
+    device.run("c", at=5120, qpu_seconds=2000, workload="b")  # 5121–7121; the maximum is at 1000 + 5001
+    device.skip(5121)
+    device.skip(7121)
+    assert device.states("b")[-1] == ("closed", 6001)
+
+
 def test_closing_an_unused_session_ends_it_at_once() -> None:
     device = Rehearsal()
     device.session("s", at=0)
