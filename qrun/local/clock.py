@@ -44,8 +44,12 @@ class ServiceClock:
         if self._hold is not None and moment > self._hold:
             self.offset -= moment - self._hold
             moment = self._hold
-        self._latest = max(self._latest, moment)
-        return self._latest
+        if moment < self._latest:
+            # The real clock was set back. Time goes on from here, instead of standing still until then.
+            self.offset += self._latest - moment
+            moment = self._latest
+        self._latest = moment
+        return moment
 
     def hold_at(self, moment: float | None) -> None:
         """Do not pass ``moment`` until this is called again; None lets the clock go on."""
