@@ -277,7 +277,10 @@ class DeviceScheduler:
         while (timer := self.next_timer()) is not None and timer.at <= at:
             moment = max(timer.at, self.state.now)
             self._fire(timer, moment)
-            self._dispatch(moment)
+            if (following := self.next_timer()) is None or following.at > moment:
+                # Only after all that falls due at this moment: of the jobs that are ready at once, the
+                # first in the queue gets the QPU.
+                self._dispatch(moment)
         self.state.now = max(self.state.now, at)
         return self.state.now
 

@@ -23,6 +23,27 @@ def test_m17_five_jobs_in_classical_processing_and_one_on_the_qpu() -> None:
     assert device.job("j5").started_at == 4
 
 
+def test_of_jobs_that_are_ready_at_once_the_first_in_the_queue_gets_the_qpu() -> None:
+    device = Rehearsal()
+    for job in ("z", "m", "a"):
+        device.run(job, at=0, qpu_seconds=2)
+    device.until(10)
+    assert [device.job(job).on_qpu_at for job in ("z", "m", "a")] == [1, 3, 5]
+
+
+def test_a_lane_that_becomes_free_as_another_job_gets_ready_is_given_away_once() -> None:
+    device = Rehearsal()
+    device.run("z", at=0, qpu_seconds=1)  # ends at 2
+    for number in range(4):
+        device.submit(f"j{number}", at=0)
+    device.submit("next", at=0)
+    for number in range(4):
+        device.prepare(f"j{number}", at=2, qpu_seconds=1)
+    device.until(2)
+    assert device.on_qpu == "j0"
+    assert device.in_lanes == {"j0", "j1", "j2", "j3", "next"}
+
+
 def test_m17_classical_stages_overlap_so_parallel_jobs_finish_sooner() -> None:
     device = Rehearsal()
     device.session("s", at=0)
