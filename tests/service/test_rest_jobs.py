@@ -85,6 +85,9 @@ def test_lists_have_exact_counts_and_pages(api: httpx.Client, submit: Submit) ->
     assert api.get("/jobs", params={"session_id": "unknown"}).json() == {
         "jobs": [], "count": 0, "limit": 200, "offset": 0,
     }  # fmt: skip
+    assert api.get("/jobs", params={"offset": 99999999999999999999, "limit": 10**30}).json()["offset"] == 0
+    whole = api.get("/jobs", params={"tags": tag, "exclude_params": False}).json()["jobs"]
+    assert [line["params"]["version"] for line in whole] == [2] * 5
     created = api.get(f"/jobs/{jobs[2]}").json()["created"]
     assert api.get("/jobs", params={"tags": tag, "created_after": created}).json()["count"] == 3
     assert api.get("/jobs", params={"created_after": "yesterday"}).status_code == 400
@@ -147,6 +150,16 @@ def test_a_body_that_is_no_json_object_or_too_large_is_refused(api: httpx.Client
     assert api.post("/jobs", content=b'{"tags": ["\xed\xa0\x80"]}').status_code == 400
     assert api.post("/jobs", content=b"[" * 100_000).status_code == 400
     assert api.post("/jobs", content=b" " * 50_000_001).status_code == 413
+
+
+def test_parameters_are_given_out_as_they_came(api: httpx.Client) -> None:
+    body = json.dumps(sampler_job(params={"pubs": [], "x": [float("nan"), float("inf"), "\u00e9\U0001f600"]}))
+    job = api.post("/jobs", content=body).json()["id"]
+    answer = json.loads(api.get(f"/jobs/{job}").content)
+    assert str(answer["params"]["x"][:2]) == "[nan, inf]"
+    assert answer["params"]["x"][2] == "\u00e9\U0001f600"
+    assert answer["id"] == job
+    wait(api, job)
 
 
 def test_parameters_of_a_private_job_are_not_given_out(api: httpx.Client, submit: Submit) -> None:

@@ -21,6 +21,9 @@ _LARGE = 1 << 16
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
+_LARGEST = 2**63 - 1
+"""Of SQLite's integers."""
+
 MOST_TAGS = 8
 LONGEST_TAG = 86
 
@@ -83,12 +86,15 @@ def flag(text: str | None) -> bool | None:
 
 
 def number(text: str | None, default: int, lowest: int, highest: int | None = None) -> int:
-    """An integer of the query; ``default`` where there is none or it is out of range (facts D2)."""
+    """An integer of the query; ``default`` where there is none or it is out of range (facts D2).
+
+    Nothing is in range that the store could not hold.
+    """
     try:
         value = int(text or "")
     except ValueError:
         return default
-    return value if value >= lowest and (highest is None or value <= highest) else default
+    return value if lowest <= value <= (_LARGEST if highest is None else highest) else default
 
 
 async def body_of(request: Request, most: int) -> bytes:

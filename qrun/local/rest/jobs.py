@@ -99,8 +99,21 @@ async def list_jobs(request: Request) -> Response:
     )
     jobs, count = service_of(request).store.jobs(wanted)
     with_params = answers.flag(query.get("exclude_params")) is False
-    listed = [await _described(request, job, with_params) for job in jobs]
-    return JSONResponse({"jobs": listed, "count": count, "limit": limit, "offset": offset})
+    page: dict[str, Any] = {"count": count, "limit": limit, "offset": offset}
+    return Response(
+        _spliced(page, "jobs", b"[" + b",".join(await _listed(request, jobs, with_params)) + b"]"),
+        media_type="application/json",
+    )
+
+
+async def _listed(request: Request, jobs: list[JobRecord], with_params: bool) -> list[bytes]:
+    """The job objects; once they have as many bytes as a request may have, without parameters."""
+    listed: list[bytes] = []
+    size = 0
+    for job in jobs:
+        listed.append(await _described(request, job, with_params and size < answers.MOST_BYTES))
+        size += len(listed[-1])
+    return listed
 
 
 @router.get("/{job_id}")
@@ -108,7 +121,7 @@ async def read(request: Request, job_id: str) -> Response:
     """All about a job; with its parameters unless they are excluded."""
     job = service_of(request).job(job_id)
     with_params = answers.flag(request.query_params.get("exclude_params")) is not True
-    return JSONResponse(await _described(request, job, with_params))
+    return Response(await _described(request, job, with_params), media_type="application/json")
 
 
 @router.delete("/{job_id}")
@@ -184,8 +197,25 @@ def _usage(job: JobRecord) -> dict[str, Any]:
     }
 
 
-async def _described(request: Request, job: JobRecord, with_params: bool) -> dict[str, Any]:
-    """The job object (facts D3)."""
+async def _described(request: Request, job: JobRecord, with_params: bool) -> bytes:
+    """The job object as JSON, with its parameters unless it is private."""
+    answer = _about(job, request.app.state.user_id)
+    packed = None
+    if with_params and not job.private:
+        packed = await asyncio.to_thread(service_of(request).store.params, job.id)
+    if packed is None:
+        return json.dumps(answer).encode()
+    # As they came, which may be more than strict JSON: Python clients write NaN, and read it.
+    return _spliced(answer, "params", await asyncio.to_thread(zlib.decompress, packed))
+
+
+def _spliced(start: dict[str, Any], name: str, value: bytes) -> bytes:
+    """``start``, which is not empty, as JSON with one more member that is JSON already."""
+    return b'%s,"%s":%s}' % (json.dumps(start).encode()[:-1], name.encode(), value)
+
+
+def _about(job: JobRecord, user: str) -> dict[str, Any]:
+    """The job object without parameters (facts D3)."""
     state: dict[str, Any] = {"status": job.status}
     if job.reason:
         state["reason"] = job.reason
@@ -202,7 +232,7 @@ async def _described(request: Request, job: JobRecord, with_params: bool) -> dic
         "runtime": job.runtime or "",
         "cost": job.cost,
         "tags": job.tags,
-        "user_id": request.app.state.user_id,
+        "user_id": user,
         "usage": _usage(job),
         "private": job.private,
         "estimated_running_time_seconds": job.needed,
@@ -211,12 +241,4 @@ async def _described(request: Request, job: JobRecord, with_params: bool) -> dic
         answer["session_id"] = job.session_id
     if job.calibration_id:
         answer["calibration_id"] = job.calibration_id
-    if with_params and not job.private:
-        packed = await asyncio.to_thread(service_of(request).store.params, job.id)
-        if packed is not None:
-            answer["params"] = await asyncio.to_thread(_unpacked, packed)
     return answer
-
-
-def _unpacked(packed: bytes) -> Any:
-    return json.loads(zlib.decompress(packed))
