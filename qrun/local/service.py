@@ -411,7 +411,7 @@ class LocalService:
 
     async def _wait(self, future: Future[None]) -> None:
         try:
-            await asyncio.shield(asyncio.wrap_future(future))
+            await asyncio.wrap_future(future)
         except Exception as error:
             raise Refusal(
                 507,

@@ -33,6 +33,8 @@ class _Request:
         self.vital = vital
         self.error: BaseException | None = None
         self.done: Future[None] = Future()
+        # Who waits for it may be cancelled; the writing may not.
+        self.done.set_running_or_notify_cancel()
 
 
 def _open(path: Path) -> sqlite3.Connection:
