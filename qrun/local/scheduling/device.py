@@ -381,6 +381,10 @@ class DeviceScheduler:
         )
 
     def _start(self, job: Job, at: float) -> None:
+        if self._of_session(job):
+            # A batch that waits for its client has no priority any more where nobody but the session runs.
+            for other in [name for name in self.state.active if name != job.workload]:
+                self._emit(WorkloadInactivated(at, other, r.REASON_OTHER_SESSION))
         lane = min(set(range(1, self.rules.lanes + 1)) - self.state.lanes.keys())
         self._emit(JobStarted(at, job.workload, job.id, lane))
         workload = self.state.workloads.get(job.workload or "")

@@ -113,6 +113,23 @@ def test_m3_a_closed_session_keeps_the_device_until_its_last_job_has_run() -> No
     assert device.in_lanes == {"other"}
 
 
+def test_a_batch_loses_its_priority_to_a_session_that_gets_the_device_for_itself() -> None:
+    device = Rehearsal()
+    device.batch("b", at=0)
+    device.session("s", at=0)
+    device.run("x", at=0, qpu_seconds=2, workload="b")  # ends at 3; its ITTL would end at 4
+    device.run("a", at=3.2, qpu_seconds=2, workload="s")
+    assert device.states("b")[-1] == ("inactive", 3.2)
+    assert device.history("b").state_reason == "session_inactivated_by_other_session"
+    device.submit("y", at=3.5, workload="b")
+    device.close("s", at=4)
+    device.until(5.2)
+    assert device.states("s")[-1][0] == "active"
+    device.until(6.2)
+    assert device.states("s")[-1] == ("closed", 6.2)
+    assert device.states("b")[-1] == ("active", 6.2)
+
+
 def test_two_sessions_take_turns() -> None:
     device = Rehearsal()
     device.session("s", at=0)
