@@ -36,7 +36,16 @@ CREATE INDEX events_by_job ON events (job);
 CREATE INDEX events_by_workload ON events (workload);
 """
 
-MIGRATIONS: list[str] = [_FIRST]
+_SECOND = """
+ALTER TABLE jobs ADD COLUMN accepted REAL NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN accepted REAL NOT NULL DEFAULT 0;
+UPDATE jobs SET accepted = created;
+UPDATE sessions SET accepted = created;
+CREATE INDEX jobs_by_created ON jobs (created);
+CREATE INDEX sessions_by_created ON sessions (created);
+"""
+
+MIGRATIONS: list[str] = [_FIRST, _SECOND]
 """Each takes the tables one version further. Only ever add to the end."""
 
 

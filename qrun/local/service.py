@@ -24,7 +24,7 @@ from qrun.local.clock import Pace, ServiceClock
 from qrun.local.desk import Desk
 from qrun.local.devices import device_names
 from qrun.local.projection import add_events, insert_job, replace_tags
-from qrun.local.records import JobRecord
+from qrun.local.records import JobRecord, told_created
 from qrun.local.refusal import (
     CODE_INTERNAL,
     CODE_JOB_NOT_CANCELLED,
@@ -81,6 +81,8 @@ class LocalService:
         self._devices_of_sessions: dict[str, str] = {}
         self._accepting: dict[str, tuple[JobRecord, bytes | None]] = {}
         """Jobs on their way through a machine, with those of their parameters that are not written yet."""
+        self._leaving: dict[str, tuple[str, WorkloadHistory]] = {}
+        """Sessions that are over, until the store can tell of their end; with their devices."""
         self._last_write: Future[None] | None = None
         self._preparations: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -232,7 +234,7 @@ class LocalService:
             desk.settle()
             if (history := desk.machine.workload(session)) is not None:
                 return device, history
-        stored = self.store.session(session)
+        stored = self._leaving.get(session) or self.store.session(session)
         if stored is None:
             raise session_not_found(session)
         return stored
@@ -245,13 +247,15 @@ class LocalService:
         """
         device, history = self.session(session)
         desk = self.desk(device)
-        if history.state != "closed":
+        if desk.machine.workload(session) is not None:
             desk.do(lambda at: desk.machine.set_accepting(session, at, accepting))
         elif history.accepting_jobs != accepting:
-            # The flag alone changes, as seen on IBM's service (facts B4).
-            flag = WorkloadAccepting(desk.clock.now(), session, accepting)
-            history.apply(flag)
-            self._write(lambda db: add_events(db, device, [flag], {session: history}))
+            # It is over, and its machine has forgotten it.
+            flag, recorded = WorkloadAccepting(desk.clock.now(), session, accepting), time.time()
+            flagged = copy.deepcopy(history)
+            flagged.apply(flag)
+            self._write(lambda db: add_events(db, device, [flag], {session: flagged}, recorded))
+            self._keep_until_written(session, device, flagged)
         await self.durable()
 
     async def cancel_session(self, session: str) -> None:
@@ -304,14 +308,14 @@ class LocalService:
         accepted = [
             (event.at, *self._accepting.pop(event.job)) for event in events if isinstance(event, JobQueued)
         ]
-        offset = desk.clock.offset
+        offset, recorded = desk.clock.offset, time.time()
 
         def write(db: sqlite3.Connection) -> None:
-            for created, job, params in accepted:
-                insert_job(db, replace(job, created=created))
+            for moment, job, params in accepted:
+                insert_job(db, replace(job, created=told_created(recorded, moment), accepted=recorded))
                 if params is not None:
                     _put_params(db, job.id, params)
-            add_events(db, desk.name, events, histories)
+            add_events(db, desk.name, events, histories, recorded)
             db.execute(
                 "INSERT OR REPLACE INTO devices (name, clock_offset) VALUES (?, ?)", (desk.name, offset)
             )
@@ -319,7 +323,26 @@ class LocalService:
         self._write(write)
         for event in events:
             self._follow(desk, event)
-        desk.machine.forget_closed()
+        for name in desk.machine.forget_closed():
+            self._devices_of_sessions.pop(name, None)
+            if name in histories:
+                self._keep_until_written(name, desk.name, histories[name])
+
+    def _keep_until_written(self, session: str, device: str, history: WorkloadHistory) -> None:
+        """Tell of a session that its machine has forgotten, until what was written of it can be read."""
+        loop = asyncio.get_running_loop()
+        kept = self._leaving[session] = (device, history)
+
+        def let_go() -> None:
+            if self._leaving.get(session) is kept:
+                del self._leaving[session]
+
+        def written(_: Future[None]) -> None:
+            with contextlib.suppress(RuntimeError):  # The loop may have ended meanwhile.
+                loop.call_soon_threadsafe(let_go)
+
+        if self._last_write is not None:
+            self._last_write.add_done_callback(written)
 
     def _follow(self, desk: Desk, event: Event) -> None:
         if isinstance(event, JobStarted) and not self._stopped:

@@ -251,11 +251,11 @@ class Store:
         May be called from any thread.
         """
         query = (
-            "SELECT id, 'job', device, created, finished, status, reason, NULL, tags, usage, needed FROM jobs"
-            " WHERE session_id IS NULL AND NOT deleted"
+            "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags, usage, needed"
+            " FROM jobs WHERE session_id IS NULL AND NOT deleted"
             " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
-            "  closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
-            " ORDER BY 4 DESC"
+            "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
+            " ORDER BY 5 DESC"
         )
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
             return [_workload(row) for row in db.execute(query)]
@@ -270,7 +270,7 @@ def _job(row: tuple[Any, ...]) -> JobRecord:
 def _workload(row: tuple[Any, ...]) -> WorkloadRow:
     workload = WorkloadRow(*row)
     accepting = None if workload.accepting_jobs is None else bool(workload.accepting_jobs)
-    return replace(workload, accepting_jobs=accepting, tags=json.loads(row[8]))
+    return replace(workload, accepting_jobs=accepting, tags=json.loads(row[9]))
 
 
 def _condition(wanted: JobFilter) -> tuple[str, list[Any]]:
@@ -289,7 +289,7 @@ def _condition(wanted: JobFilter) -> tuple[str, list[Any]]:
         parts.append("id IN (SELECT job FROM job_tags WHERE tag = ?)")
         values.append(tag)
     if wanted.created_after is not None:
-        parts.append("created >= ?")
+        parts.append("accepted >= ?")
         values.append(wanted.created_after)
     if wanted.created_before is not None:
         parts.append("created <= ?")

@@ -20,10 +20,10 @@ Story = Callable[[LocalService], Awaitable[None]]
 
 
 class Oracle(Workers):
-    """Knows at once how long a job needs the QPU: its parameters say so."""
+    """Knows, after some real seconds, how long a job needs the QPU: its parameters say so."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
 
     def start(self) -> None:
         pass
@@ -37,14 +37,15 @@ class Oracle(Workers):
     async def run(
         self, job: str, device: str, program: str, params: bytes, wanted: Callable[[], bool]
     ) -> Prepared:
+        await asyncio.sleep(self._seconds)
         return Prepared(zlib.compress(b"{}"), zlib.compress(b""), json.loads(zlib.decompress(params)), 0)
 
 
-def tell(path: Path, story: Story, pace: Pace = Pace.SKIP) -> None:
+def tell(path: Path, story: Story, pace: Pace = Pace.SKIP, preparing: float = 0.0) -> None:
     """What a service with the state at ``path`` lives to see between its start and its stop."""
 
     async def life() -> None:
-        service = LocalService(Store(path), Oracle(), pace=pace)
+        service = LocalService(Store(path), Oracle(preparing), pace=pace)
         await service.start()
         try:
             await story(service)

@@ -110,6 +110,6 @@ def test_a_record_that_speaks_of_an_unknown_job_is_taken_up_without_it(tmp_path:
     event = JobFinished(1.0, batches[0], "lost", "failed")
     from qrun.local.projection import add_events
 
-    store.write(lambda db: add_events(db, DEVICE, [event], {})).result(5)
+    store.write(lambda db: add_events(db, DEVICE, [event], {}, 1.0)).result(5)
     store.close()
     tell(path, goes_on)

@@ -160,10 +160,13 @@ class DeviceScheduler:
         return self._settled(at)
 
     def set_accepting(self, workload: str, at: float, accepting: bool) -> list[Event]:
-        """Let a session or batch take new jobs or not; it closes when it takes none and has none left."""
+        """Let a session or batch take new jobs or not; it closes when it takes none and has none left.
+
+        Of a closed one the flag alone changes, as seen on IBM's service (facts B4).
+        """
         at = self._until(at)
         held = self.state.workloads.get(workload)
-        if held is not None and held.history.state != "closed":
+        if held is not None:
             self._emit(WorkloadAccepting(at, workload, accepting))
             self._close_if_done(held, at)
         return self._settled(at)
@@ -247,12 +250,13 @@ class DeviceScheduler:
         held = self.state.workloads.get(workload)
         return held.history if held else None
 
-    def forget_closed(self) -> None:
-        """Let go of the sessions and batches that are over, so that they take no memory."""
+    def forget_closed(self) -> list[str]:
+        """Let go of the sessions and batches that are over, so that they take no memory; which they were."""
         workloads = self.state.workloads
         over = [name for name, held in workloads.items() if held.history.state == "closed" and not held.jobs]
         for name in over:
             del workloads[name]
+        return over
 
     def next_timer(self) -> Timer | None:
         """What happens next by itself."""
