@@ -173,6 +173,13 @@ class LocalService:
             raise job_not_found(job)
         return found
 
+    def usage_of(self, job: JobRecord) -> float:
+        """QPU seconds that a job has used, up to now where it still holds the QPU (M9)."""
+        if job.ended:
+            return job.usage
+        desk = self._desks.get(job.device)
+        return 0.0 if desk is None else desk.machine.used_so_far(job.id, desk.clock.now())
+
     async def cancel(self, job: str) -> None:
         """Cancel a job.
 

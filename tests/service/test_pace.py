@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qrun.local.clock import Pace
 from qrun.local.service import LocalService
 from tests.service.in_process import DEVICE, ended, submit, tell
 
@@ -97,3 +98,17 @@ def test_a_session_whose_client_thinks_is_not_closed_by_the_time_that_others_job
 
     tell(path, others_compute)
     tell(path, they_go_on)
+
+
+def test_usage_of_a_job_that_holds_the_qpu_grows(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        job = await submit(service, 60)
+        await asyncio.sleep(0.5)
+        assert service.usage_of(service.job(job)) == 0  # in its classical stage, which ends at 1
+        await asyncio.sleep(0.8)
+        first = service.usage_of(service.job(job))
+        assert 0.2 < first < 0.6
+        await asyncio.sleep(0.1)
+        assert service.usage_of(service.job(job)) > first
+
+    tell(tmp_path / "state.sqlite", story, pace=Pace.REAL)

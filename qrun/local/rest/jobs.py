@@ -17,6 +17,7 @@ from qrun.local.refusal import Refusal, invalid
 from qrun.local.rest import answers
 from qrun.local.rest.answers import service_of
 from qrun.local.scheduling.rules import CODE_RAN_TOO_LONG
+from qrun.local.service import LocalService
 from qrun.local.simulation.programs import PROGRAM_IDS
 
 router = APIRouter(prefix="/api/v1/jobs")
@@ -163,7 +164,8 @@ async def logs(request: Request, job_id: str) -> Response:
 @router.get("/{job_id}/metrics")
 async def metrics(request: Request, job_id: str) -> Response:
     """A job's times and its usage, in the form of API version 2026-04-15 (facts D4)."""
-    job = service_of(request).job(job_id)
+    service = service_of(request)
+    job = service.job(job_id)
     times = {
         "created": answers.timestamp(job.created),
         "running": answers.timestamp(job.started),
@@ -174,7 +176,7 @@ async def metrics(request: Request, job_id: str) -> Response:
             "caller": job.caller or "",
             "qiskit_version": job.qiskit_version or "",
             "timestamps": times,
-            "usage": _usage(job),
+            "usage": _usage(service, job),
             "circuits_execution_time_ns": job.execution_ns if job.status == "Completed" else None,
         }
     )
@@ -190,16 +192,16 @@ async def put_tags(request: Request, job_id: str) -> Response:
     return Response(status_code=204)
 
 
-def _usage(job: JobRecord) -> dict[str, Any]:
+def _usage(service: LocalService, job: JobRecord) -> dict[str, Any]:
     return {
-        "qpu_charge_time_seconds": answers.seconds(job.usage),
+        "qpu_charge_time_seconds": answers.seconds(service.usage_of(job)),
         "status": "complete" if job.ended else "pending",
     }
 
 
 async def _described(request: Request, job: JobRecord, with_params: bool) -> bytes:
     """The job object as JSON, with its parameters unless it is private."""
-    answer = _about(job, request.app.state.user_id)
+    answer = _about(job, request.app.state.user_id, _usage(service_of(request), job))
     packed = None
     if with_params and not job.private:
         packed = await asyncio.to_thread(service_of(request).store.params, job.id)
@@ -214,7 +216,7 @@ def _spliced(start: dict[str, Any], name: str, value: bytes) -> bytes:
     return b'%s,"%s":%s}' % (json.dumps(start).encode()[:-1], name.encode(), value)
 
 
-def _about(job: JobRecord, user: str) -> dict[str, Any]:
+def _about(job: JobRecord, user: str, usage: dict[str, Any]) -> dict[str, Any]:
     """The job object without parameters (facts D3)."""
     state: dict[str, Any] = {"status": job.status}
     if job.reason:
@@ -233,7 +235,7 @@ def _about(job: JobRecord, user: str) -> dict[str, Any]:
         "cost": job.cost,
         "tags": job.tags,
         "user_id": user,
-        "usage": _usage(job),
+        "usage": usage,
         "private": job.private,
         "estimated_running_time_seconds": job.needed,
     }

@@ -235,6 +235,13 @@ class DeviceScheduler:
         """Whether an active session or batch has no job: its client thinks, and that takes real time."""
         return any(workload.idle_since is not None for workload in self.state.active.values())
 
+    def used_so_far(self, job: str, at: float) -> float:
+        """Seconds that a job has held the QPU up to ``at``; 0 where it does not hold it."""
+        held = self.state.on_qpu
+        if held is None or held.id != job:
+            return 0.0
+        return round(max(0.0, min(at - held.on_qpu_at, held.qpu_seconds, held.limit_seconds)), 3)
+
     def accepts(self, workload: str) -> bool:
         """Whether a job may be submitted to this session or batch."""
         held = self.state.workloads.get(workload)
