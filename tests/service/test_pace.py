@@ -112,3 +112,27 @@ def test_usage_of_a_job_that_holds_the_qpu_grows(tmp_path: Path) -> None:
         assert service.usage_of(service.job(job)) > first
 
     tell(tmp_path / "state.sqlite", story, pace=Pace.REAL)
+
+
+def test_m7_a_closed_session_is_charged_for_a_job_that_a_stop_of_the_service_had_interrupted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    told: list[str] = []
+
+    async def stops_too_early(service: LocalService) -> None:
+        told.append(await service.open_session(DEVICE, "dedicated", None))
+        told.append(await submit(service, 5, told[0]))
+        await asyncio.sleep(0.3)
+        await service.cancel_session(told[0])
+
+    async def goes_on(service: LocalService) -> None:
+        session, job = told
+        assert service.session(session)[1].ongoing
+        await ended(service, job)
+        history = service.session(session)[1]
+        assert not history.ongoing
+        assert history.windows_seconds == pytest.approx(0.3 + 1 + 5, abs=0.15)
+
+    tell(path, stops_too_early, preparing=60)
+    tell(path, goes_on)
