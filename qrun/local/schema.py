@@ -41,7 +41,7 @@ ALTER TABLE jobs ADD COLUMN accepted REAL NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN accepted REAL NOT NULL DEFAULT 0;
 UPDATE jobs SET accepted = created;
 UPDATE sessions SET accepted = created;
-CREATE INDEX jobs_by_created ON jobs (created);
+CREATE INDEX jobs_by_created ON jobs (created, session_id, usage);
 CREATE INDEX sessions_by_created ON sessions (created);
 """
 

@@ -132,6 +132,10 @@ def test_text_that_is_not_utf_8_is_refused(api: httpx.Client, submit: Submit, ch
         ({"cost": -1}, 400),
         ({"cost": "much"}, 400),
         ({"params": [1]}, 400),
+        ({"params": {"pubs": 5}}, 400),
+        ({"params": {"pubs": "x"}}, 400),
+        ({"params": {"pubs": [], "options": [1, 2]}}, 400),
+        ({"params": {"pubs": [], "options": "x"}}, 400),
         ({"tags": "one"}, 400),
     ],
 )

@@ -33,3 +33,17 @@ def test_state_of_a_newer_program_is_refused() -> None:
     db.execute("PRAGMA user_version = 999")
     with pytest.raises(RuntimeError, match="newer"):
         schema.migrate(db)
+
+
+def test_what_older_state_has_was_accepted_when_it_was_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    whole = list(schema.MIGRATIONS)
+    monkeypatch.setattr(schema, "MIGRATIONS", whole[:1])
+    schema.migrate(db)
+    db.execute(
+        "INSERT INTO jobs (id, device, program, cost, tags, private, created, status)"
+        " VALUES ('a', 'ideal', 'sampler', 0, '[]', 0, 17.5, 'Completed')"
+    )
+    monkeypatch.setattr(schema, "MIGRATIONS", whole)
+    schema.migrate(db)
+    assert db.execute("SELECT created, accepted FROM jobs").fetchall() == [(17.5, 17.5)]

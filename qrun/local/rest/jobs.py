@@ -60,8 +60,7 @@ def _requested(data: dict[str, Any], caller: str, longest: int) -> JobRecord:
     if program not in PROGRAM_IDS:
         raise Refusal(404, f"Program not found: {program}", solution=f"Use one of {', '.join(PROGRAM_IDS)}.")
     data.setdefault("params", {})
-    if not isinstance(data["params"], dict):
-        raise invalid("params must be a JSON object")
+    _check_params(program, data["params"])
     qiskit = _QISKIT_VERSION.search(caller)
     return JobRecord(
         id="",
@@ -77,6 +76,22 @@ def _requested(data: dict[str, Any], caller: str, longest: int) -> JobRecord:
         caller=caller.rpartition("/")[2] or None,
         qiskit_version=qiskit.group(1) if qiskit else None,
     )
+
+
+def _check_params(program: str, params: Any) -> None:
+    """Refuse at once what could only fail later, as far as that is seen without unpacking it.
+
+    Raises:
+        Refusal: It is not of the form that the program takes.
+    """
+    if not isinstance(params, dict):
+        raise invalid("params must be a JSON object")
+    if program not in ("sampler", "estimator"):
+        return
+    if not isinstance(params.get("pubs", []), list):
+        raise invalid("params.pubs must be a list")
+    if not isinstance(params.get("options") or {}, dict):
+        raise invalid("params.options must be a JSON object")
 
 
 @router.get("")
