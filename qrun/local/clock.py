@@ -44,17 +44,27 @@ class ServiceClock:
         if self._hold is not None and moment > self._hold:
             self.offset -= moment - self._hold
             moment = self._hold
-        self._latest = max(self._latest, moment)
-        return self._latest
+        if moment < self._latest:
+            # The real clock was set back. Time goes on from here, instead of standing still until then.
+            self.offset += self._latest - moment
+            moment = self._latest
+        self._latest = moment
+        return moment
 
     def hold_at(self, moment: float | None) -> None:
         """Do not pass ``moment`` until this is called again; None lets the clock go on."""
         self.now()
         self._hold = None if moment is None else max(moment, self._latest)
 
-    def jump(self, to: float) -> None:
-        """Be at ``to`` now; without effect if that has passed."""
-        self.offset += max(0.0, to - self.now())
+    def jump(self, to: float) -> float:
+        """Be at ``to`` now; without effect if that has passed.
+
+        Returns:
+            The seconds that were jumped over.
+        """
+        seconds = max(0.0, to - self.now())
+        self.offset += seconds
+        return seconds
 
     def catch_up(self) -> None:
         """Go to real time where holding has put it behind. Only for a device with nothing to do."""
@@ -62,9 +72,10 @@ class ServiceClock:
 
 
 GATHER_SECONDS = 0.3
-"""Real seconds after a job of an open batch in which nothing is skipped. A client needs 0.1 to 0.2 s to send
-the next one; were the first already over by then, the jobs of a batch would run one after the other with
-their classical stages apart, and never fill the lanes together as they do on IBM's service."""
+"""Real seconds after a job in which nothing is skipped, if its session or batch takes more and has jobs that
+run. A client needs 0.1 to 0.2 s to send the next one; were the first already over by then, jobs would run one
+after the other with their classical stages apart, and never fill the lanes together as they do on IBM's
+service: a session would be billed for it (M7, M17)."""
 
 
 def skip_to(machine: DeviceScheduler, pace: Pace, gathering: bool = False) -> float | None:
@@ -76,7 +87,7 @@ def skip_to(machine: DeviceScheduler, pace: Pace, gathering: bool = False) -> fl
     Args:
         machine: The device.
         pace: How modelled waiting passes.
-        gathering: Whether more jobs of a batch are to be expected within :data:`GATHER_SECONDS`.
+        gathering: Whether more jobs of a session or batch are to be expected within :data:`GATHER_SECONDS`.
     """
     if pace is Pace.REAL or gathering or machine.waiting_for_client:
         return None

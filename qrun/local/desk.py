@@ -35,8 +35,9 @@ class Desk:
         self._pace = pace
         self._record = record
         self._timer: asyncio.TimerHandle | None = None
-        self._gathering: tuple[str, float] | None = None
-        """The batch that a job came for last, and when its gathering ends on the loop's clock."""
+        self._stopped = False
+        self._gathering: dict[str, float] = {}
+        """Sessions and batches that a job came for lately → when that gathering ends on the loop's clock."""
 
     def do(self, action: Callable[[float], list[Event]]) -> None:
         """Let ``action`` happen now, and then whatever follows from it.
@@ -58,13 +59,18 @@ class Desk:
             target = skip_to(self.machine, self._pace, self._gathering_left() > 0)
             if target is None:
                 break
-            self.clock.jump(target)
+            skipped = self.clock.jump(target)
+            self._take(self.machine.skip(self.clock.now(), skipped))
         if self.machine.idle:
             self.clock.catch_up()
         self._set_timer()
 
     def stop(self) -> None:
-        """Be woken no more."""
+        """Be woken no more, ever."""
+        self._stopped = True
+        self._clear_timer()
+
+    def _clear_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -74,24 +80,22 @@ class Desk:
             return
         for event in events:
             if isinstance(event, JobQueued) and event.workload is not None:
-                end = asyncio.get_running_loop().time() + GATHER_SECONDS
-                self._gathering = (event.workload, end)
+                self._gathering[event.workload] = asyncio.get_running_loop().time() + GATHER_SECONDS
         self._record(self, events)
 
     def _gathering_left(self) -> float:
-        """Real seconds in which more jobs of a batch are to be expected."""
-        if self._gathering is None:
-            return 0.0
-        workload, end = self._gathering
-        left = end - asyncio.get_running_loop().time()
-        history = self.machine.workload(workload)
-        if left <= 0 or history is None or history.mode != "batch" or not history.accepting_jobs:
-            self._gathering = None
-            return 0.0
-        return left
+        """Real seconds in which more jobs are to be expected that would overlap with those that run."""
+        now = asyncio.get_running_loop().time()
+        self._gathering = {
+            name: end for name, end in self._gathering.items() if end > now and self.machine.accepts(name)
+        }
+        ends = (end for name, end in self._gathering.items() if self.machine.runs(name))
+        return max(ends, default=now) - now
 
     def _set_timer(self) -> None:
-        self.stop()
+        self._clear_timer()
+        if self._stopped:
+            return
         timer, hold = self.machine.next_timer(), self.machine.hold()
         if timer is None or (hold is not None and hold < timer.at):
             return  # Nothing is due, or a preparation comes first and calls when it is over.

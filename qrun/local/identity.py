@@ -38,16 +38,22 @@ def write_private(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def token_in(folder: Path) -> str:
-    """The service's token, which is made the first time and kept for ever."""
-    path = folder / "token"
+def existing_token(folder: Path) -> str | None:
+    """The token of a service that has one."""
     try:
-        if text := path.read_text(encoding="utf-8").strip():
-            return text
+        return (folder / "token").read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
-        pass
-    text = secrets.token_urlsafe(32)
-    write_private(path, text + "\n")
+        return None
+
+
+def token_in(folder: Path) -> str:
+    """The service's token, which is made the first time and kept for ever.
+
+    For the service alone: a token that anybody else made would not be the one that it wants to see.
+    """
+    if (text := existing_token(folder)) is None:
+        text = secrets.token_urlsafe(32)
+        write_private(folder / "token", text + "\n")
     return text
 
 

@@ -23,11 +23,13 @@ from typing import IO, Any
 import qrun
 from qrun.config import local_service_folder
 from qrun.errors import ServiceError
-from qrun.local.identity import token_in
+from qrun.local.identity import existing_token
 
 _POLL_SECONDS = 0.03
 _HEALTH_SECONDS = 5.0
 _LOG_LINES = 15
+_LONGEST_LOG = 5_000_000
+"""Bytes; a longer log is put aside at the next start, and the one before it is gone."""
 _HINT = "See `qrun local logs`."
 
 _OUR_HOSTS = ("127.0.0.1", "qrun.local")
@@ -63,8 +65,11 @@ def status() -> ServiceInfo | None:
     folder = local_service_folder()
     try:
         data = json.loads((folder / "service.json").read_text(encoding="utf-8"))
-        info = ServiceInfo(token=token_in(folder), **data)
+        token = existing_token(folder)
+        info = ServiceInfo(token=token or "", **data)
     except (FileNotFoundError, ValueError, TypeError):
+        return None
+    if token is None:
         return None
     return info if _lock_holder(folder) == info.pid and _answers(info) else None
 
@@ -144,7 +149,11 @@ def _starting(folder: Path, deadline: float) -> Iterator[None]:
 
 
 def _spawn(folder: Path) -> subprocess.Popen[bytes]:
-    descriptor = os.open(folder / "service.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log_path = folder / "service.log"
+    with contextlib.suppress(FileNotFoundError):
+        if log_path.stat().st_size > _LONGEST_LOG:
+            log_path.replace(folder / "service.log.1")
+    descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "qrun.local"],

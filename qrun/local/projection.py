@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-from qrun.local.records import JobRecord
+from qrun.local.records import JobRecord, told_created
 from qrun.local.scheduling import JobHistory, WorkloadHistory, job_usage, workload_usage
 from qrun.local.scheduling.events import (
     Event,
@@ -38,7 +38,11 @@ def replace_tags(db: sqlite3.Connection, job: str, tags: list[str]) -> None:
 
 
 def add_events(
-    db: sqlite3.Connection, device: str, events: Iterable[Event], histories: Mapping[str, WorkloadHistory]
+    db: sqlite3.Connection,
+    device: str,
+    events: Iterable[Event],
+    histories: Mapping[str, WorkloadHistory],
+    recorded: float,
 ) -> None:
     """Append ``events`` of a device to the record and bring the tables up to date.
 
@@ -47,6 +51,7 @@ def add_events(
         device: The device.
         events: In order.
         histories: Of every session and batch they concern, after them.
+        recorded: When this was, in real time.
     """
     for event in events:
         job = event.job if isinstance(event, JobEvent) else None
@@ -57,7 +62,7 @@ def add_events(
         if isinstance(event, JobEvent):
             _update_job(db, event)
     for workload, history in histories.items():
-        _put_session(db, workload, device, history)
+        _put_session(db, workload, device, history, recorded)
 
 
 def _update_job(db: sqlite3.Connection, event: JobEvent) -> None:
@@ -88,17 +93,21 @@ def _usage(db: sqlite3.Connection, job: str) -> float:
     return job_usage(JobHistory.of(job, (from_dict(json.loads(data)) for (data,) in rows)))
 
 
-def _put_session(db: sqlite3.Connection, workload: str, device: str, history: WorkloadHistory) -> None:
+def _put_session(
+    db: sqlite3.Connection, workload: str, device: str, history: WorkloadHistory, recorded: float
+) -> None:
     db.execute(
-        "INSERT INTO sessions (id, device, mode, created, state, reason, accepting, closed, usage, history)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
+        "INSERT INTO sessions"
+        " (id, device, mode, created, accepted, state, reason, accepting, closed, usage, history)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
         " reason = excluded.reason, accepting = excluded.accepting, closed = excluded.closed,"
         " usage = excluded.usage, history = excluded.history",
         (
             workload,
             device,
             history.mode,
-            history.opened_at,
+            told_created(recorded, history.opened_at),
+            recorded,
             history.state,
             history.state_reason,
             int(history.accepting_jobs),

@@ -8,9 +8,26 @@ TERMINAL = ("Completed", "Failed", "Cancelled")
 """States that a job does not leave."""
 
 
+def told_created(accepted: float, moment: float) -> float:
+    """What is told as the creation of something that was accepted at the real time ``accepted``.
+
+    Real time, though all other times of a job are its device's: a client compares this one with its own
+    clock ("what have I sent since …") and with what it has sent to other devices, while a device's clock may
+    be hours ahead, and each by its own amount. So nothing seems to be created in the client's future, or in
+    another order than it was. The price is that from creation to start a job may seem to wait as long as its
+    device is ahead. Where the device's clock is behind, held for a simulation, it is the device's time, so
+    that nothing starts before it was created.
+
+    Args:
+        accepted: In real time.
+        moment: The same moment on the device's service clock.
+    """
+    return min(accepted, moment)
+
+
 @dataclass
 class JobRecord:
-    """A job. Times are seconds of its device's service clock, since 1970.
+    """A job. Times are seconds of its device's service clock, since 1970, but where it says otherwise.
 
     Args:
         id: Its ID.
@@ -25,7 +42,7 @@ class JobRecord:
         calibration_id: Calibration that was asked for.
         caller: Program that sent it.
         qiskit_version: Version of qiskit that sent it.
-        created: When it was accepted.
+        created: When it was created, as clients are told: see :func:`told_created`.
         status: ``Queued``, ``Running``, ``Completed``, ``Failed`` or ``Cancelled``.
         reason: Why it ended so.
         reason_code: IBM's code for that.
@@ -34,6 +51,7 @@ class JobRecord:
         usage: QPU seconds that it used.
         needed: QPU seconds that it was found to need.
         execution_ns: Nanoseconds in which its circuits ran.
+        accepted: When it was accepted, in real time.
     """
 
     id: str
@@ -57,6 +75,7 @@ class JobRecord:
     usage: float = 0.0
     needed: float | None = None
     execution_ns: int | None = None
+    accepted: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -66,7 +85,12 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs a list asks for; None asks for all. Times are seconds since 1970."""
+    """Which jobs a list asks for; None asks for all. Times are seconds since 1970.
+
+    A bound that a client read off a job must include that job, and so must one from the client's own clock:
+    hence ``created_after`` is compared with the later of the times that there may be, when the job was
+    accepted, and ``created_before`` with the earlier, when it was created as told.
+    """
 
     session_id: str | None = None
     device: str | None = None
@@ -89,6 +113,7 @@ class WorkloadRow:
     """``job``, ``batch`` or ``session``."""
     device: str
     created: float
+    accepted: float
     ended: float | None
     status: str
     reason: str | None

@@ -24,7 +24,7 @@ from qrun.local.clock import Pace, ServiceClock
 from qrun.local.desk import Desk
 from qrun.local.devices import device_names
 from qrun.local.projection import add_events, insert_job, replace_tags
-from qrun.local.records import JobRecord
+from qrun.local.records import JobRecord, told_created
 from qrun.local.refusal import (
     CODE_INTERNAL,
     CODE_JOB_NOT_CANCELLED,
@@ -81,6 +81,8 @@ class LocalService:
         self._devices_of_sessions: dict[str, str] = {}
         self._accepting: dict[str, tuple[JobRecord, bytes | None]] = {}
         """Jobs on their way through a machine, with those of their parameters that are not written yet."""
+        self._leaving: dict[str, tuple[str, WorkloadHistory]] = {}
+        """Sessions that are over, until the store can tell of their end; with their devices."""
         self._last_write: Future[None] | None = None
         self._preparations: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -105,13 +107,10 @@ class LocalService:
 
     async def stop(self) -> None:
         """Put everything down so that the next start takes it up; workers end."""
-        self._stopped = True
-        for task in self._preparations:
-            task.cancel()
-        self._workers.stop()
-        for desk in self._desks.values():
-            desk.stop()
-            self._record(desk, desk.machine.suspend(desk.clock.now()))
+        self._put_down()
+        if self.broken is None:
+            for desk in self._desks.values():
+                self._record(desk, desk.machine.suspend(desk.clock.now()))
         # Where the disk is full this was logged already, and the next start makes up for it.
         with contextlib.suppress(Refusal):
             await self.durable()
@@ -147,7 +146,7 @@ class LocalService:
             )
         except NotAccepting:
             self._accepting.pop(job.id, None)
-            self._write(lambda db: _drop_params(db, job.id))
+            self.store.write(lambda db: _drop_params(db, job.id))
             raise _closed() from None
         await self.durable()
         return job.id
@@ -173,6 +172,13 @@ class LocalService:
         if found is None:
             raise job_not_found(job)
         return found
+
+    def usage_of(self, job: JobRecord) -> float:
+        """QPU seconds that a job has used, up to now where it still holds the QPU (M9)."""
+        if job.ended:
+            return job.usage
+        desk = self._desks.get(job.device)
+        return 0.0 if desk is None else desk.machine.used_so_far(job.id, desk.clock.now())
 
     async def cancel(self, job: str) -> None:
         """Cancel a job.
@@ -235,7 +241,7 @@ class LocalService:
             desk.settle()
             if (history := desk.machine.workload(session)) is not None:
                 return device, history
-        stored = self.store.session(session)
+        stored = self._leaving.get(session) or self.store.session(session)
         if stored is None:
             raise session_not_found(session)
         return stored
@@ -248,13 +254,15 @@ class LocalService:
         """
         device, history = self.session(session)
         desk = self.desk(device)
-        if history.state != "closed":
+        if desk.machine.workload(session) is not None:
             desk.do(lambda at: desk.machine.set_accepting(session, at, accepting))
         elif history.accepting_jobs != accepting:
-            # The flag alone changes, as seen on IBM's service (facts B4).
-            flag = WorkloadAccepting(desk.clock.now(), session, accepting)
-            history.apply(flag)
-            self._write(lambda db: add_events(db, device, [flag], {session: history}))
+            # It is over, and its machine has forgotten it.
+            flag, recorded = WorkloadAccepting(desk.clock.now(), session, accepting), time.time()
+            flagged = copy.deepcopy(history)
+            flagged.apply(flag)
+            self._write(lambda db: add_events(db, device, [flag], {session: flagged}, recorded))
+            self._keep_until_written(session, device, flagged)
         await self.durable()
 
     async def cancel_session(self, session: str) -> None:
@@ -307,14 +315,14 @@ class LocalService:
         accepted = [
             (event.at, *self._accepting.pop(event.job)) for event in events if isinstance(event, JobQueued)
         ]
-        offset = desk.clock.offset
+        offset, recorded = desk.clock.offset, time.time()
 
         def write(db: sqlite3.Connection) -> None:
-            for created, job, params in accepted:
-                insert_job(db, replace(job, created=created))
+            for moment, job, params in accepted:
+                insert_job(db, replace(job, created=told_created(recorded, moment), accepted=recorded))
                 if params is not None:
                     _put_params(db, job.id, params)
-            add_events(db, desk.name, events, histories)
+            add_events(db, desk.name, events, histories, recorded)
             db.execute(
                 "INSERT OR REPLACE INTO devices (name, clock_offset) VALUES (?, ?)", (desk.name, offset)
             )
@@ -322,7 +330,26 @@ class LocalService:
         self._write(write)
         for event in events:
             self._follow(desk, event)
-        desk.machine.forget_closed()
+        for name in desk.machine.forget_closed():
+            self._devices_of_sessions.pop(name, None)
+            if name in histories:
+                self._keep_until_written(name, desk.name, histories[name])
+
+    def _keep_until_written(self, session: str, device: str, history: WorkloadHistory) -> None:
+        """Tell of a session that its machine has forgotten, until what was written of it can be read."""
+        loop = asyncio.get_running_loop()
+        kept = self._leaving[session] = (device, history)
+
+        def let_go() -> None:
+            if self._leaving.get(session) is kept:
+                del self._leaving[session]
+
+        def written(_: Future[None]) -> None:
+            with contextlib.suppress(RuntimeError):  # The loop may have ended meanwhile.
+                loop.call_soon_threadsafe(let_go)
+
+        if self._last_write is not None:
+            self._last_write.add_done_callback(written)
 
     def _follow(self, desk: Desk, event: Event) -> None:
         if isinstance(event, JobStarted) and not self._stopped:
@@ -368,29 +395,54 @@ class LocalService:
     async def _fail(self, desk: Desk, job: str, reason: str, code: int | None) -> None:
         if self._stopped or job not in desk.machine.state.jobs:
             return
+        # A program may quote what it was sent, which need not be writable.
+        reason = reason.encode(errors="replace").decode()
         text = zlib.compress(reason.encode())
         self._write(lambda db: _put_result(db, job, text, text, None))
         desk.do(lambda at: desk.machine.failed_in_preparation(job, at, reason=reason, reason_code=code))
 
     # ---------------------------------------------------------------- writing
 
-    def _write(self, operation: Operation) -> Future[None]:
-        self._last_write = self.store.write(operation)
-        self._last_write.add_done_callback(self._note_failure)
-        return self._last_write
+    def _write(self, operation: Operation) -> None:
+        """Write what all that follows builds on; if it can't be written, the service is broken."""
+        loop = asyncio.get_running_loop()
+        self._last_write = self.store.write(operation, vital=True)
 
-    def _note_failure(self, future: Future[None]) -> None:
-        if (error := future.exception()) is not None and self.broken is None:
-            self.broken = f"The local service can't write its state: {error}"
-            _log.critical("%s", self.broken, exc_info=error)
+        def note(future: Future[None]) -> None:
+            if (error := future.exception()) is not None:
+                with contextlib.suppress(RuntimeError):  # The loop may have ended meanwhile.
+                    loop.call_soon_threadsafe(self._break, error)
+
+        self._last_write.add_done_callback(note)
+
+    def _break(self, error: BaseException) -> None:
+        """Do nothing more: what happened from here on could not be kept."""
+        if self.broken is not None:
+            return
+        self.broken = f"The local service can't write its state: {error}"
+        _log.critical("%s", self.broken, exc_info=error)
+        self._put_down()
+
+    def _put_down(self) -> None:
+        self._stopped = True
+        for task in self._preparations:
+            task.cancel()
+        self._workers.stop()
+        for desk in self._desks.values():
+            desk.stop()
 
     async def _written(self, operation: Operation) -> None:
-        await self._wait(self._write(operation))
+        """Write something that nothing else depends on, and wait until it is durable.
+
+        Raises:
+            Refusal: It can't be written.
+        """
+        await self._wait(self.store.write(operation))
 
     async def _wait(self, future: Future[None]) -> None:
         try:
-            await asyncio.shield(asyncio.wrap_future(future))
-        except (sqlite3.Error, OSError) as error:
+            await asyncio.wrap_future(future)
+        except Exception as error:
             raise Refusal(
                 507,
                 f"The local service can't write its state: {error}",

@@ -25,6 +25,18 @@ _JOB_COLUMNS = ", ".join(JobRecord.__dataclass_fields__)
 _BUSY_SECONDS = 30.0
 
 
+class _Request:
+    """An operation that was asked for."""
+
+    def __init__(self, operation: Operation, vital: bool) -> None:
+        self.operation = operation
+        self.vital = vital
+        self.error: BaseException | None = None
+        self.done: Future[None] = Future()
+        # Who waits for it may be cancelled; the writing may not.
+        self.done.set_running_or_notify_cancel()
+
+
 def _open(path: Path) -> sqlite3.Connection:
     # Transactions are begun and ended by hand.
     db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -49,17 +61,25 @@ class Store:
         migrate(writer)
         path.chmod(0o600)
         self._reader = _open(path)
-        self._asked: queue.SimpleQueue[tuple[Operation, Future[None]] | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._failure: BaseException | None = None
+        """Why nothing is written any more."""
         self._thread = threading.Thread(target=self._write_all, args=(writer,), name="store", daemon=True)
         self._thread.start()
 
     # ---------------------------------------------------------------- writing
 
-    def write(self, operation: Operation) -> Future[None]:
-        """Do ``operation`` after all that were asked for before; the future is done when it is durable."""
-        future: Future[None] = Future()
-        self._asked.put((operation, future))
-        return future
+    def write(self, operation: Operation, *, vital: bool = False) -> Future[None]:
+        """Do ``operation`` after all that were asked for before; the future is done when it is durable.
+
+        Args:
+            operation: What to do, inside a transaction. If it fails, nothing of it stays.
+            vital: What is written later makes no sense without this: once it has failed, nothing is written
+                any more. So the state on disk is always one that has been, and can be taken up.
+        """
+        request = _Request(operation, vital)
+        self._asked.put(request)
+        return request.done
 
     def close(self) -> None:
         """Write what was asked for, and end."""
@@ -76,8 +96,49 @@ class Store:
                 while True:
                     asked.append(self._asked.get_nowait())
             going_on = None not in asked
-            _commit(db, [item for item in asked if item is not None])
+            self._commit(db, [request for request in asked if request is not None])
         db.close()
+
+    def _commit(self, db: sqlite3.Connection, asked: list[_Request]) -> None:
+        """Do all of it in one transaction. What fails by its own fault fails alone."""
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            for request in asked:
+                self._do(db, request)
+            db.execute("COMMIT")
+        except BaseException as error:
+            # The disk may have room again at the next transaction, which would build on this one.
+            self._failure = self._failure or error
+            with contextlib.suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
+            for request in asked:
+                request.error = request.error or error
+        for request in asked:
+            if request.error is None:
+                request.done.set_result(None)
+            else:
+                request.done.set_exception(request.error)
+
+    def _do(self, db: sqlite3.Connection, request: _Request) -> None:
+        """Do one operation, or none of it.
+
+        Raises:
+            Exception: The disk or the database failed, which concerns the whole transaction.
+        """
+        if self._failure is not None:
+            request.error = self._failure
+            return
+        db.execute("SAVEPOINT operation")
+        try:
+            request.operation(db)
+        except (sqlite3.OperationalError, sqlite3.InternalError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            db.execute("ROLLBACK TO operation")
+            request.error = error
+            if request.vital:
+                self._failure = error
+        db.execute("RELEASE operation")
 
     # ---------------------------------------------------------------- meta
 
@@ -174,8 +235,9 @@ class Store:
 
     def usage_since(self, moment: float) -> float:
         """Seconds used by all that was created after ``moment``: sessions by theirs, all else by its jobs."""
+        # The plus signs keep SQLite from looking all jobs up by their session; clients ask before each job.
         (jobs,) = self._reader.execute(
-            "SELECT total(usage) FROM jobs WHERE created >= ? AND (session_id IS NULL OR session_id IN"
+            "SELECT total(usage) FROM jobs WHERE created >= ? AND (+session_id IS NULL OR +session_id IN"
             " (SELECT id FROM sessions WHERE mode = 'batch'))",
             (moment,),
         ).fetchone()
@@ -190,31 +252,14 @@ class Store:
         May be called from any thread.
         """
         query = (
-            "SELECT id, 'job', device, created, finished, status, reason, NULL, tags, usage, needed FROM jobs"
-            " WHERE session_id IS NULL AND NOT deleted"
+            "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags, usage, needed"
+            " FROM jobs WHERE session_id IS NULL AND NOT deleted"
             " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
-            "  closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
-            " ORDER BY 4 DESC"
+            "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
+            " ORDER BY 5 DESC"
         )
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
             return [_workload(row) for row in db.execute(query)]
-
-
-def _commit(db: sqlite3.Connection, asked: list[tuple[Operation, Future[None]]]) -> None:
-    """Do all of it in one transaction, or none."""
-    try:
-        db.execute("BEGIN IMMEDIATE")
-        for operation, _ in asked:
-            operation(db)
-        db.execute("COMMIT")
-    except BaseException as error:
-        with contextlib.suppress(sqlite3.Error):
-            db.execute("ROLLBACK")
-        for _, future in asked:
-            future.set_exception(error)
-    else:
-        for _, future in asked:
-            future.set_result(None)
 
 
 def _job(row: tuple[Any, ...]) -> JobRecord:
@@ -226,7 +271,7 @@ def _job(row: tuple[Any, ...]) -> JobRecord:
 def _workload(row: tuple[Any, ...]) -> WorkloadRow:
     workload = WorkloadRow(*row)
     accepting = None if workload.accepting_jobs is None else bool(workload.accepting_jobs)
-    return replace(workload, accepting_jobs=accepting, tags=json.loads(row[8]))
+    return replace(workload, accepting_jobs=accepting, tags=json.loads(row[9]))
 
 
 def _condition(wanted: JobFilter) -> tuple[str, list[Any]]:
@@ -245,7 +290,7 @@ def _condition(wanted: JobFilter) -> tuple[str, list[Any]]:
         parts.append("id IN (SELECT job FROM job_tags WHERE tag = ?)")
         values.append(tag)
     if wanted.created_after is not None:
-        parts.append("created >= ?")
+        parts.append("accepted >= ?")
         values.append(wanted.created_after)
     if wanted.created_before is not None:
         parts.append("created <= ?")

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import threading
 import zlib
 from dataclasses import dataclass
 
+from qrun.local.simulation.outcome import ProgramError
+
 _PR_SET_PDEATHSIG = 1
 """Of Linux's ``prctl``: the signal that a process gets when its parent dies."""
+
+_MEMORY_SHARE = 0.5
+"""Share of the machine's memory that one job may fill."""
+_UNTOUCHED_BYTES = 4 << 30
+"""Address space that a worker has and does not fill: libraries, stacks and arenas of their threads."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,10 @@ class Prepared:
 
 
 def start_up() -> None:
-    """Make this process one that dies with the service, and not by its terminal's Ctrl-C."""
+    """Make this process die with the service and not by its terminal's Ctrl-C, and bound its memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit_address_space(int(_MEMORY_SHARE * memory) + _UNTOUCHED_BYTES)
     service = multiprocessing.parent_process()
     if service is None:
         return
@@ -50,6 +60,16 @@ def start_up() -> None:
         os._exit(1)
 
     threading.Thread(target=die_with_the_service, name="die-with-service", daemon=True).start()
+
+
+def limit_address_space(size: int) -> None:
+    """Let this process have ``size`` bytes at most; asking for more is a ``MemoryError``.
+
+    A few kilobytes that a job sends may stand for any amount of zeros, compressed. Only Linux keeps to it.
+    """
+    if sys.platform == "linux":
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (size if most < 0 else min(size, most), most))
 
 
 def identify() -> int:
@@ -77,7 +97,10 @@ def work(device: str, program: str, params: bytes) -> Prepared:
     """
     from qrun.local.simulation.programs import run_program
 
-    outcome = run_program(device, program, zlib.decompress(params))
+    try:
+        outcome = run_program(device, program, zlib.decompress(params))
+    except MemoryError:
+        raise ProgramError("The job needs more memory than one job may fill; split it.") from None
     return Prepared(
         result=zlib.compress(outcome.result.encode(), 1),
         log=zlib.compress(outcome.log.encode(), 1),

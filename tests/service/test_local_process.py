@@ -166,6 +166,25 @@ def test_the_environment_keeps_the_proxy_settings_of_the_shell(monkeypatch: pyte
     assert not {name for name in variables if name.lower() in ("http_proxy", "https_proxy")}
 
 
+def test_asking_for_a_service_whose_token_is_gone_makes_no_other_token(home: Path) -> None:
+    info = process.start()
+    token = home / "local" / "token"
+    token.unlink()
+    assert process.status() is None
+    assert not token.exists()
+    token.write_text(info.token)
+    assert process.status() == info
+
+
+def test_a_log_that_has_become_long_is_put_aside(home: Path) -> None:
+    (home / "local").mkdir()
+    log = home / "local" / "service.log"
+    log.write_bytes(b"x" * 5_000_001)
+    process.start()
+    assert log.stat().st_size < 10_000
+    assert log.with_name("service.log.1").stat().st_size == 5_000_001
+
+
 def test_process_imports_nothing_slow() -> None:
     code = "import sys, qrun.local.process; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()

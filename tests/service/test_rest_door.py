@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from qrun.local.identity import Gatekeeper
 from qrun.local.process import ServiceInfo
+from qrun.local.rest.app import application
 
 
 def speak(
@@ -96,11 +100,31 @@ def test_proxy_form(service: ServiceInfo) -> None:
         ("GET /health HTTP/1.1", "rebound.example.com", 403),
         ("GET /health HTTP/1.1", "127.0.0.1.example.com", 403),
         ("GET /health HTTP/1.1", "", 403),
+        ("GET http://[::1/x HTTP/1.1", "127.0.0.1", 400),
         ("CONNECT quantum.cloud.ibm.com:443 HTTP/1.1", "quantum.cloud.ibm.com:443", 405),
     ],
 )
 def test_it_is_nobody_elses_proxy(service: ServiceInfo, line: str, host: str, status: int) -> None:
     assert speak(service, line, host, *credentials(service))[0] == status
+
+
+def test_an_internal_error_announces_the_end_of_the_connection() -> None:
+    class Service:
+        broken = None
+
+        def job(self, job: str) -> None:
+            raise ZeroDivisionError(job)
+
+    async def ask() -> httpx.Response:
+        app = application(cast(Any, Service()), Gatekeeper("token"), "crn")
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        headers = {"Authorization": "apikey token", "Service-CRN": "crn"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.get("/v1/jobs/x", headers=headers)
+
+    response = asyncio.run(ask())
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (500, 9999)
+    assert response.headers["connection"] == "close"
 
 
 def test_a_wrong_api_key_gets_no_access_token(service: ServiceInfo) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import uuid
+from typing import Any
 
 import httpx
 import pytest
@@ -83,6 +85,9 @@ def test_lists_have_exact_counts_and_pages(api: httpx.Client, submit: Submit) ->
     assert api.get("/jobs", params={"session_id": "unknown"}).json() == {
         "jobs": [], "count": 0, "limit": 200, "offset": 0,
     }  # fmt: skip
+    assert api.get("/jobs", params={"offset": 99999999999999999999, "limit": 10**30}).json()["offset"] == 0
+    whole = api.get("/jobs", params={"tags": tag, "exclude_params": False}).json()["jobs"]
+    assert [line["params"]["version"] for line in whole] == [2] * 5
     created = api.get(f"/jobs/{jobs[2]}").json()["created"]
     assert api.get("/jobs", params={"tags": tag, "created_after": created}).json()["count"] == 3
     assert api.get("/jobs", params={"created_after": "yesterday"}).status_code == 400
@@ -100,6 +105,23 @@ def test_tags_are_replaced_found_and_limited(api: httpx.Client, submit: Submit) 
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"tags": ["\ud800"]},
+        {"program_id": "\udfff"},
+        {"backend": "\ud800"},
+        {"session_id": "\ud800"},
+        {"params": {"pubs": [{"\ud800": 1}]}},
+    ],
+)
+def test_text_that_is_not_utf_8_is_refused(api: httpx.Client, submit: Submit, change: dict[str, Any]) -> None:
+    response = api.post("/jobs", content=json.dumps(sampler_job(**change)))
+    assert response.status_code == 400
+    assert "UTF-8" in response.json()["errors"][0]["message"]
+    assert wait(api, submit(tags=["\U0001f600", "\\ud800"]))["tags"] == ["\U0001f600", "\\ud800"]
+
+
+@pytest.mark.parametrize(
     ("change", "status"),
     [
         ({"program_id": "unheard-of"}, 404),
@@ -110,6 +132,10 @@ def test_tags_are_replaced_found_and_limited(api: httpx.Client, submit: Submit) 
         ({"cost": -1}, 400),
         ({"cost": "much"}, 400),
         ({"params": [1]}, 400),
+        ({"params": {"pubs": 5}}, 400),
+        ({"params": {"pubs": "x"}}, 400),
+        ({"params": {"pubs": [], "options": [1, 2]}}, 400),
+        ({"params": {"pubs": [], "options": "x"}}, 400),
         ({"tags": "one"}, 400),
     ],
 )
@@ -125,8 +151,19 @@ def test_a_body_that_is_no_json_object_or_too_large_is_refused(api: httpx.Client
     assert api.post("/jobs", content=b"{").status_code == 400
     assert api.post("/jobs", content=b"[1]").status_code == 400
     assert api.post("/jobs", content=b"\xff\xfe").status_code == 400
+    assert api.post("/jobs", content=b'{"tags": ["\xed\xa0\x80"]}').status_code == 400
     assert api.post("/jobs", content=b"[" * 100_000).status_code == 400
     assert api.post("/jobs", content=b" " * 50_000_001).status_code == 413
+
+
+def test_parameters_are_given_out_as_they_came(api: httpx.Client) -> None:
+    body = json.dumps(sampler_job(params={"pubs": [], "x": [float("nan"), float("inf"), "\u00e9\U0001f600"]}))
+    job = api.post("/jobs", content=body).json()["id"]
+    answer = json.loads(api.get(f"/jobs/{job}").content)
+    assert str(answer["params"]["x"][:2]) == "[nan, inf]"
+    assert answer["params"]["x"][2] == "\u00e9\U0001f600"
+    assert answer["id"] == job
+    wait(api, job)
 
 
 def test_parameters_of_a_private_job_are_not_given_out(api: httpx.Client, submit: Submit) -> None:

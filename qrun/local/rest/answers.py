@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import datetime, timezone
 from typing import Any, cast
 
@@ -17,6 +18,11 @@ MOST_BYTES = 50_000_000
 """Largest body of a request: 50 MB (facts G1)."""
 _LARGE = 1 << 16
 """From here on, JSON is read and written in another thread, so that others are answered meanwhile."""
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+_LARGEST = 2**63 - 1
+"""Of SQLite's integers."""
 
 MOST_TAGS = 8
 LONGEST_TAG = 86
@@ -80,12 +86,15 @@ def flag(text: str | None) -> bool | None:
 
 
 def number(text: str | None, default: int, lowest: int, highest: int | None = None) -> int:
-    """An integer of the query; ``default`` where there is none or it is out of range (facts D2)."""
+    """An integer of the query; ``default`` where there is none or it is out of range (facts D2).
+
+    Nothing is in range that the store could not hold.
+    """
     try:
         value = int(text or "")
     except ValueError:
         return default
-    return value if value >= lowest and (highest is None or value <= highest) else default
+    return value if lowest <= value <= (_LARGEST if highest is None else highest) else default
 
 
 async def body_of(request: Request, most: int) -> bytes:
@@ -112,11 +121,28 @@ async def document(request: Request) -> dict[str, Any]:
     """
     body = await body_of(request, MOST_BYTES)
     try:
-        data = await in_thread_if_large(len(body), json.loads, body)
+        data = await in_thread_if_large(len(body), _read, body)
+    except UnicodeError:
+        raise invalid("The body has text that is not UTF-8") from None
     except (ValueError, RecursionError):
         raise invalid("The body is not JSON") from None
     if not isinstance(data, dict):
         raise invalid("The body is not a JSON object")
+    return data
+
+
+def _read(body: bytes) -> Any:
+    """The JSON in ``body``.
+
+    Raises:
+        UnicodeError: It has text that is not UTF-8: neither the store nor an answer could hold it. Half a
+            surrogate pair is such text; JSON's escapes can write it, and Python's reader lets it through.
+        ValueError: It isn't JSON.
+        RecursionError: It is nested too deeply.
+    """
+    data = json.loads(body.decode("utf-8-sig"))
+    if _SURROGATE.search(body):
+        json.dumps(data, ensure_ascii=False).encode()
     return data
 
 

@@ -59,4 +59,5 @@ async def _no_such_endpoint(_: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     _log.error("%s %s", request.method, request.url.path, exc_info=error)
     refusal = Refusal(500, "Internal error of the local service", CODE_INTERNAL, "See: qrun local logs")
-    return JSONResponse(error_body(refusal), status_code=500)
+    # Behind this, uvicorn takes the error for its own and closes the connection: say so.
+    return JSONResponse(error_body(refusal), status_code=500, headers={"connection": "close"})

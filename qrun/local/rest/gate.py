@@ -112,7 +112,10 @@ def _path(scope: Scope, host_header: str) -> str:
     target = scope["raw_path"].decode("latin-1")
     host, path = host_header, scope["path"]
     if not target.startswith("/"):
-        url = urlsplit(target)
+        try:
+            url = urlsplit(target)
+        except ValueError:
+            raise Refusal(400, "The address of the request is malformed") from None
         if url.scheme != "http":
             raise Refusal(403, "Only http is served")
         host, path = url.netloc, unquote(url.path) or "/"

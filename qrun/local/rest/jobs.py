@@ -17,6 +17,7 @@ from qrun.local.refusal import Refusal, invalid
 from qrun.local.rest import answers
 from qrun.local.rest.answers import service_of
 from qrun.local.scheduling.rules import CODE_RAN_TOO_LONG
+from qrun.local.service import LocalService
 from qrun.local.simulation.programs import PROGRAM_IDS
 
 router = APIRouter(prefix="/api/v1/jobs")
@@ -59,8 +60,7 @@ def _requested(data: dict[str, Any], caller: str, longest: int) -> JobRecord:
     if program not in PROGRAM_IDS:
         raise Refusal(404, f"Program not found: {program}", solution=f"Use one of {', '.join(PROGRAM_IDS)}.")
     data.setdefault("params", {})
-    if not isinstance(data["params"], dict):
-        raise invalid("params must be a JSON object")
+    _check_params(program, data["params"])
     qiskit = _QISKIT_VERSION.search(caller)
     return JobRecord(
         id="",
@@ -76,6 +76,22 @@ def _requested(data: dict[str, Any], caller: str, longest: int) -> JobRecord:
         caller=caller.rpartition("/")[2] or None,
         qiskit_version=qiskit.group(1) if qiskit else None,
     )
+
+
+def _check_params(program: str, params: Any) -> None:
+    """Refuse at once what could only fail later, as far as that is seen without unpacking it.
+
+    Raises:
+        Refusal: It is not of the form that the program takes.
+    """
+    if not isinstance(params, dict):
+        raise invalid("params must be a JSON object")
+    if program not in ("sampler", "estimator"):
+        return
+    if not isinstance(params.get("pubs", []), list):
+        raise invalid("params.pubs must be a list")
+    if not isinstance(params.get("options") or {}, dict):
+        raise invalid("params.options must be a JSON object")
 
 
 @router.get("")
@@ -99,8 +115,21 @@ async def list_jobs(request: Request) -> Response:
     )
     jobs, count = service_of(request).store.jobs(wanted)
     with_params = answers.flag(query.get("exclude_params")) is False
-    listed = [await _described(request, job, with_params) for job in jobs]
-    return JSONResponse({"jobs": listed, "count": count, "limit": limit, "offset": offset})
+    page: dict[str, Any] = {"count": count, "limit": limit, "offset": offset}
+    return Response(
+        _spliced(page, "jobs", b"[" + b",".join(await _listed(request, jobs, with_params)) + b"]"),
+        media_type="application/json",
+    )
+
+
+async def _listed(request: Request, jobs: list[JobRecord], with_params: bool) -> list[bytes]:
+    """The job objects; once they have as many bytes as a request may have, without parameters."""
+    listed: list[bytes] = []
+    size = 0
+    for job in jobs:
+        listed.append(await _described(request, job, with_params and size < answers.MOST_BYTES))
+        size += len(listed[-1])
+    return listed
 
 
 @router.get("/{job_id}")
@@ -108,7 +137,7 @@ async def read(request: Request, job_id: str) -> Response:
     """All about a job; with its parameters unless they are excluded."""
     job = service_of(request).job(job_id)
     with_params = answers.flag(request.query_params.get("exclude_params")) is not True
-    return JSONResponse(await _described(request, job, with_params))
+    return Response(await _described(request, job, with_params), media_type="application/json")
 
 
 @router.delete("/{job_id}")
@@ -150,7 +179,8 @@ async def logs(request: Request, job_id: str) -> Response:
 @router.get("/{job_id}/metrics")
 async def metrics(request: Request, job_id: str) -> Response:
     """A job's times and its usage, in the form of API version 2026-04-15 (facts D4)."""
-    job = service_of(request).job(job_id)
+    service = service_of(request)
+    job = service.job(job_id)
     times = {
         "created": answers.timestamp(job.created),
         "running": answers.timestamp(job.started),
@@ -161,7 +191,7 @@ async def metrics(request: Request, job_id: str) -> Response:
             "caller": job.caller or "",
             "qiskit_version": job.qiskit_version or "",
             "timestamps": times,
-            "usage": _usage(job),
+            "usage": _usage(service, job),
             "circuits_execution_time_ns": job.execution_ns if job.status == "Completed" else None,
         }
     )
@@ -177,15 +207,32 @@ async def put_tags(request: Request, job_id: str) -> Response:
     return Response(status_code=204)
 
 
-def _usage(job: JobRecord) -> dict[str, Any]:
+def _usage(service: LocalService, job: JobRecord) -> dict[str, Any]:
     return {
-        "qpu_charge_time_seconds": answers.seconds(job.usage),
+        "qpu_charge_time_seconds": answers.seconds(service.usage_of(job)),
         "status": "complete" if job.ended else "pending",
     }
 
 
-async def _described(request: Request, job: JobRecord, with_params: bool) -> dict[str, Any]:
-    """The job object (facts D3)."""
+async def _described(request: Request, job: JobRecord, with_params: bool) -> bytes:
+    """The job object as JSON, with its parameters unless it is private."""
+    answer = _about(job, request.app.state.user_id, _usage(service_of(request), job))
+    packed = None
+    if with_params and not job.private:
+        packed = await asyncio.to_thread(service_of(request).store.params, job.id)
+    if packed is None:
+        return json.dumps(answer).encode()
+    # As they came, which may be more than strict JSON: Python clients write NaN, and read it.
+    return _spliced(answer, "params", await asyncio.to_thread(zlib.decompress, packed))
+
+
+def _spliced(start: dict[str, Any], name: str, value: bytes) -> bytes:
+    """``start``, which is not empty, as JSON with one more member that is JSON already."""
+    return b'%s,"%s":%s}' % (json.dumps(start).encode()[:-1], name.encode(), value)
+
+
+def _about(job: JobRecord, user: str, usage: dict[str, Any]) -> dict[str, Any]:
+    """The job object without parameters (facts D3)."""
     state: dict[str, Any] = {"status": job.status}
     if job.reason:
         state["reason"] = job.reason
@@ -202,8 +249,8 @@ async def _described(request: Request, job: JobRecord, with_params: bool) -> dic
         "runtime": job.runtime or "",
         "cost": job.cost,
         "tags": job.tags,
-        "user_id": request.app.state.user_id,
-        "usage": _usage(job),
+        "user_id": user,
+        "usage": usage,
         "private": job.private,
         "estimated_running_time_seconds": job.needed,
     }
@@ -211,12 +258,4 @@ async def _described(request: Request, job: JobRecord, with_params: bool) -> dic
         answer["session_id"] = job.session_id
     if job.calibration_id:
         answer["calibration_id"] = job.calibration_id
-    if with_params and not job.private:
-        packed = await asyncio.to_thread(service_of(request).store.params, job.id)
-        if packed is not None:
-            answer["params"] = await asyncio.to_thread(_unpacked, packed)
     return answer
-
-
-def _unpacked(packed: bytes) -> Any:
-    return json.loads(zlib.decompress(packed))

@@ -71,7 +71,7 @@ def _fitting(query: QueryParams, rows: list[WorkloadRow]) -> Iterator[WorkloadRo
             and (not statuses or _status(row) in statuses)
             and all(tag in row.tags for tag in tags)
             and (search is None or search in row.id or any(search in tag for tag in row.tags))
-            and (after is None or row.created >= after)
+            and (after is None or row.accepted >= after)
             and (before is None or row.created <= before)
         ):
             yield row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,10 +24,13 @@ from qrun.local.scheduling.events import (
     WorkloadClosed,
     WorkloadInactivated,
     WorkloadOpened,
+    WorkloadSpared,
 )
 from qrun.local.scheduling.history import WorkloadHistory
 from qrun.local.scheduling.rules import Rules
 from qrun.local.scheduling.state import DeviceState, Job, Stage, Workload
+
+_log = logging.getLogger(__name__)
 
 
 class NotAccepting(Exception):
@@ -74,10 +78,17 @@ class DeviceScheduler:
 
     @classmethod
     def replayed(cls, events: Iterable[Event], rules: Rules | None = None) -> DeviceScheduler:
-        """The machine as it was after ``events``."""
+        """The machine as it was after ``events``.
+
+        An event of a job or workload whose beginning the record lacks is passed over: the rest of the device
+        shall not be lost with it.
+        """
         machine = cls(rules)
         for event in events:
-            machine.state.apply(event)
+            if machine.state.knows(event):
+                machine.state.apply(event)
+            else:
+                _log.error("The record lacks the beginning of what %r goes on with", event)
         return machine
 
     # ---------------------------------------------------------------- inputs
@@ -149,10 +160,13 @@ class DeviceScheduler:
         return self._settled(at)
 
     def set_accepting(self, workload: str, at: float, accepting: bool) -> list[Event]:
-        """Let a session or batch take new jobs or not; it closes when it takes none and has none left."""
+        """Let a session or batch take new jobs or not; it closes when it takes none and has none left.
+
+        Of a closed one the flag alone changes, as seen on IBM's service (facts B4).
+        """
         at = self._until(at)
         held = self.state.workloads.get(workload)
-        if held is not None and held.history.state != "closed":
+        if held is not None:
             self._emit(WorkloadAccepting(at, workload, accepting))
             self._close_if_done(held, at)
         return self._settled(at)
@@ -172,6 +186,19 @@ class DeviceScheduler:
     def advance(self, to: float) -> list[Event]:
         """Let time pass."""
         return self._settled(self._until(to))
+
+    def skip(self, to: float, seconds: float) -> list[Event]:
+        """Let time pass, ``seconds`` of which nobody has lived through: the clock jumped over them.
+
+        They count for what waits for the device, and so towards the maximum TTL of a session or batch that
+        has jobs, running or queued: on a real device it would have waited as long. They do not count for one
+        that has no job, neither towards its maximum TTL nor towards the close of an unused one: there it is
+        the client that is waited for, and a client's own time is never scaled.
+        """
+        for workload in self.state.workloads.values():
+            if seconds > 0 and workload.idle_since is not None and workload.history.state != "closed":
+                self._emit(WorkloadSpared(self.state.now, workload.id, seconds))
+        return self.advance(to)
 
     def suspend(self, at: float) -> list[Event]:
         """The service stops, or had stopped, at ``at``: what ran is queued again, what was active is paused.
@@ -208,22 +235,35 @@ class DeviceScheduler:
         """Whether an active session or batch has no job: its client thinks, and that takes real time."""
         return any(workload.idle_since is not None for workload in self.state.active.values())
 
+    def used_so_far(self, job: str, at: float) -> float:
+        """Seconds that a job has held the QPU up to ``at``; 0 where it does not hold it."""
+        held = self.state.on_qpu
+        if held is None or held.id != job:
+            return 0.0
+        return round(max(0.0, min(at - held.on_qpu_at, held.qpu_seconds, held.limit_seconds)), 3)
+
     def accepts(self, workload: str) -> bool:
         """Whether a job may be submitted to this session or batch."""
         held = self.state.workloads.get(workload)
         return held is not None and held.history.state != "closed" and held.history.accepting_jobs
+
+    def runs(self, workload: str) -> bool:
+        """Whether a job of this session or batch has started and not ended."""
+        held = self.state.workloads.get(workload)
+        return held is not None and bool(held.history.running)
 
     def workload(self, workload: str) -> WorkloadHistory | None:
         """The history of a session or batch; None for one that is unknown or forgotten."""
         held = self.state.workloads.get(workload)
         return held.history if held else None
 
-    def forget_closed(self) -> None:
-        """Let go of the sessions and batches that are over, so that they take no memory."""
+    def forget_closed(self) -> list[str]:
+        """Let go of the sessions and batches that are over, so that they take no memory; which they were."""
         workloads = self.state.workloads
         over = [name for name, held in workloads.items() if held.history.state == "closed" and not held.jobs]
         for name in over:
             del workloads[name]
+        return over
 
     def next_timer(self) -> Timer | None:
         """What happens next by itself."""
@@ -248,7 +288,10 @@ class DeviceScheduler:
         while (timer := self.next_timer()) is not None and timer.at <= at:
             moment = max(timer.at, self.state.now)
             self._fire(timer, moment)
-            self._dispatch(moment)
+            if (following := self.next_timer()) is None or following.at > moment:
+                # Only after all that falls due at this moment: of the jobs that are ready at once, the
+                # first in the queue gets the QPU.
+                self._dispatch(moment)
         self.state.now = max(self.state.now, at)
         return self.state.now
 
@@ -268,7 +311,8 @@ class DeviceScheduler:
         if history.state == "closed":
             return
         if history.first_started_at is not None:
-            yield Timer(history.first_started_at + history.max_ttl, TimerKind.MAX_TTL, workload.id)
+            end = history.first_started_at + history.max_ttl + history.spared_seconds
+            yield Timer(end, TimerKind.MAX_TTL, workload.id)
         if workload.idle_since is None:
             return
         if history.state == "active":
@@ -348,6 +392,10 @@ class DeviceScheduler:
         )
 
     def _start(self, job: Job, at: float) -> None:
+        if self._of_session(job):
+            # A batch that waits for its client has no priority any more where nobody but the session runs.
+            for other in [name for name in self.state.active if name != job.workload]:
+                self._emit(WorkloadInactivated(at, other, r.REASON_OTHER_SESSION))
         lane = min(set(range(1, self.rules.lanes + 1)) - self.state.lanes.keys())
         self._emit(JobStarted(at, job.workload, job.id, lane))
         workload = self.state.workloads.get(job.workload or "")

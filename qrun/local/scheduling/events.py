@@ -125,6 +125,14 @@ class WorkloadInactivated(WorkloadEvent):
 
 
 @dataclass(frozen=True)
+class WorkloadSpared(WorkloadEvent):
+    """While it had no job, ``seconds`` of modelled waiting for others were skipped; its client lived none."""
+
+    kind = "workload_spared"
+    seconds: float
+
+
+@dataclass(frozen=True)
 class WorkloadAccepting(WorkloadEvent):
     """Its client said whether it takes new jobs."""
 
@@ -144,7 +152,8 @@ _KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
         JobQueued, JobStarted, JobPrepared, JobReady, JobOnQpu, JobFinished, JobRequeued,
-        WorkloadOpened, WorkloadActivated, WorkloadInactivated, WorkloadAccepting, WorkloadClosed,
+        WorkloadOpened, WorkloadActivated, WorkloadInactivated, WorkloadSpared, WorkloadAccepting,
+        WorkloadClosed,
     )
 }  # fmt: skip
 

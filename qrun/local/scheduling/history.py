@@ -24,6 +24,7 @@ from qrun.local.scheduling.events import (
     WorkloadEvent,
     WorkloadInactivated,
     WorkloadOpened,
+    WorkloadSpared,
 )
 
 WorkloadState = Literal["open", "active", "inactive", "closed"]
@@ -97,12 +98,16 @@ class WorkloadHistory:
     timestamps: list[tuple[WorkloadState, float]] = field(default_factory=list)
     running: dict[str, float | None] = field(default_factory=dict)
     """Jobs that have started and not ended → when they took the QPU lock."""
+    requeued: list[str] = field(default_factory=list)
+    """Jobs that had started when the service stopped, and will start again even if this is closed."""
     job_qpu_seconds: float = 0.0
     """QPU-lock time of all its ended jobs."""
     window_from: float | None = None
     """Start of the active window that has not ended: it outlives closing while jobs still run (M7)."""
     windows_seconds: float = 0.0
     """Length of all its active windows that have ended."""
+    spared_seconds: float = 0.0
+    """Skipped time since its first job's start that does not count towards its maximum TTL."""
 
     @classmethod
     def of(cls, workload: str, events: Iterable[Event]) -> WorkloadHistory:
@@ -125,7 +130,7 @@ class WorkloadHistory:
     @property
     def ongoing(self) -> bool:
         """Whether its usage may still grow without a new job."""
-        return self.state in ("open", "active") or bool(self.running)
+        return self.state in ("open", "active") or bool(self.running or self.requeued)
 
     def apply(self, event: Event) -> None:
         """Take in the next event of this workload or of one of its jobs."""
@@ -138,6 +143,10 @@ class WorkloadHistory:
         match event:
             case JobStarted():
                 self.running[event.job] = None
+                self._forget_requeued(event.job)
+                if self.state == "closed" and self.window_from is None:
+                    # Its time goes on where it ended when the service stopped (M7).
+                    self.window_from = event.at
                 self.last_job_started = event.at
                 if self.first_started_at is None:
                     self.first_started_at = event.at
@@ -145,12 +154,15 @@ class WorkloadHistory:
                 self.running[event.job] = event.at
             case JobRequeued():
                 self.running.pop(event.job, None)
+                self.requeued.append(event.job)
                 if self.state == "closed":
                     self._end_window(event.at)
             case JobFinished():
+                if event.job in self.running:
+                    self.last_job_completed = event.at
                 locked_at = self.running.pop(event.job, None)
                 self.job_qpu_seconds += 0.0 if locked_at is None else event.at - locked_at
-                self.last_job_completed = event.at
+                self._forget_requeued(event.job)
                 if self.state == "closed":
                     self._end_window(event.at)
 
@@ -166,12 +178,19 @@ class WorkloadHistory:
             case WorkloadInactivated():
                 self._enter("inactive", event.at, event.reason)
                 self._end_window(event.at)
+            case WorkloadSpared():
+                if self.first_started_at is not None:
+                    self.spared_seconds += event.seconds
             case WorkloadAccepting():
                 self.accepting_jobs = event.accepting
             case WorkloadClosed():
                 self.closed_at, self.accepting_jobs = event.at, False
                 self._enter("closed", event.at, event.reason)
                 self._end_window(event.at)
+
+    def _forget_requeued(self, job: str) -> None:
+        if job in self.requeued:
+            self.requeued.remove(job)
 
     def _enter(self, state: WorkloadState, at: float, reason: str) -> None:
         self.state, self.state_reason = state, reason

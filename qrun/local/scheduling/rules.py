@@ -44,6 +44,8 @@ REASON_CANCELLED = "session_cancelled"
 """Our choice (facts L3)."""
 REASON_UNUSED = "session_closed_unused"
 """Our choice (facts L3)."""
+REASON_OTHER_SESSION = "session_inactivated_by_other_session"
+"""A session got the device for itself while this batch waited for its client. Our choice (facts L3)."""
 REASON_SERVICE_STOPPED = "session_inactivated_by_service_stop"
 """The local service itself was stopped or killed. Has no counterpart on IBM's service."""
 

@@ -23,6 +23,7 @@ from qrun.local.scheduling.events import (
     WorkloadEvent,
     WorkloadInactivated,
     WorkloadOpened,
+    WorkloadSpared,
 )
 from qrun.local.scheduling.history import WorkloadHistory
 
@@ -67,7 +68,8 @@ class Workload:
     queued: dict[str, Job] = field(default_factory=dict)
     """Those of them that have not started."""
     idle_since: float | None = None
-    """When it came to have no job: ITTL counts from here, and so does the close of an unused one."""
+    """When it came to have no job, or later by the time that was skipped since: ITTL counts from here, and so
+    does the close of an unused one."""
 
     @property
     def dedicated(self) -> bool:
@@ -93,6 +95,14 @@ class DeviceState:
         self.active: dict[str, Workload] = {}
         """Active ones, in the order they became so."""
         self._accepted = 0
+
+    def knows(self, event: Event) -> bool:
+        """Whether ``event`` begins something or goes on with what has begun."""
+        if isinstance(event, WorkloadOpened):
+            return True
+        if event.workload is not None and event.workload not in self.workloads:
+            return False
+        return isinstance(event, JobQueued) or not isinstance(event, JobEvent) or event.job in self.jobs
 
     def apply(self, event: Event) -> None:
         """Take in the next event of the device's record."""
@@ -145,6 +155,9 @@ class DeviceState:
         match event:
             case WorkloadOpened():
                 workload.idle_since = event.at
+            case WorkloadSpared():
+                if workload.idle_since is not None:
+                    workload.idle_since += event.seconds
             case WorkloadActivated():
                 self.active[workload.id] = workload
             case WorkloadInactivated() | WorkloadClosed():

@@ -50,6 +50,10 @@ class Rehearsal:
     def until(self, at: float) -> None:
         self.record += self.machine.advance(at)
 
+    def skip(self, to: float) -> None:
+        """Jump from the present moment."""
+        self.record += self.machine.skip(to, to - self.machine.now)
+
     def suspend(self, at: float) -> None:
         self.record += self.machine.suspend(at)
 

@@ -23,6 +23,27 @@ def test_m17_five_jobs_in_classical_processing_and_one_on_the_qpu() -> None:
     assert device.job("j5").started_at == 4
 
 
+def test_of_jobs_that_are_ready_at_once_the_first_in_the_queue_gets_the_qpu() -> None:
+    device = Rehearsal()
+    for job in ("z", "m", "a"):
+        device.run(job, at=0, qpu_seconds=2)
+    device.until(10)
+    assert [device.job(job).on_qpu_at for job in ("z", "m", "a")] == [1, 3, 5]
+
+
+def test_a_lane_that_becomes_free_as_another_job_gets_ready_is_given_away_once() -> None:
+    device = Rehearsal()
+    device.run("z", at=0, qpu_seconds=1)  # ends at 2
+    for number in range(4):
+        device.submit(f"j{number}", at=0)
+    device.submit("next", at=0)
+    for number in range(4):
+        device.prepare(f"j{number}", at=2, qpu_seconds=1)
+    device.until(2)
+    assert device.on_qpu == "j0"
+    assert device.in_lanes == {"j0", "j1", "j2", "j3", "next"}
+
+
 def test_m17_classical_stages_overlap_so_parallel_jobs_finish_sooner() -> None:
     device = Rehearsal()
     device.session("s", at=0)
@@ -90,6 +111,23 @@ def test_m3_a_closed_session_keeps_the_device_until_its_last_job_has_run() -> No
     assert device.in_lanes == {"a"}
     device.until(11)
     assert device.in_lanes == {"other"}
+
+
+def test_a_batch_loses_its_priority_to_a_session_that_gets_the_device_for_itself() -> None:
+    device = Rehearsal()
+    device.batch("b", at=0)
+    device.session("s", at=0)
+    device.run("x", at=0, qpu_seconds=2, workload="b")  # ends at 3; its ITTL would end at 4
+    device.run("a", at=3.2, qpu_seconds=2, workload="s")
+    assert device.states("b")[-1] == ("inactive", 3.2)
+    assert device.history("b").state_reason == "session_inactivated_by_other_session"
+    device.submit("y", at=3.5, workload="b")
+    device.close("s", at=4)
+    device.until(5.2)
+    assert device.states("s")[-1][0] == "active"
+    device.until(6.2)
+    assert device.states("s")[-1] == ("closed", 6.2)
+    assert device.states("b")[-1] == ("active", 6.2)
 
 
 def test_two_sessions_take_turns() -> None:

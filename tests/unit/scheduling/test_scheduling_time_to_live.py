@@ -80,6 +80,37 @@ def test_a_session_that_never_had_a_job_closes_after_30_minutes() -> None:
     assert device.usage("s") == 0
 
 
+def test_what_is_skipped_does_not_close_a_session_whose_client_has_not_begun() -> None:
+    device = Rehearsal()
+    device.session("s", at=0)
+    device.run("other", at=10, qpu_seconds=5000)
+    device.skip(11)
+    device.skip(5011)
+    assert device.history("s").state == "open"
+    device.until(1800 + 5001 - 0.1)
+    assert device.history("s").state == "open"
+    device.until(1800 + 5001)
+    assert device.history("s").state_reason == "session_closed_unused"
+
+
+def test_what_is_skipped_counts_towards_the_maximum_only_while_there_are_jobs() -> None:
+    device = Rehearsal()
+    device.batch("b", at=0, max_ttl=1000)
+    device.run("a", at=0, qpu_seconds=99, workload="b")
+    device.skip(1)
+    device.skip(100)
+    device.until(110)  # inactive since 101
+    device.run("other", at=110, qpu_seconds=5000)
+    device.skip(111)
+    device.skip(5111)
+    assert device.history("b").state == "inactive"
+    assert device.history("b").spared_seconds == 5001
+    device.run("c", at=5120, qpu_seconds=2000, workload="b")  # 5121–7121; the maximum is at 1000 + 5001
+    device.skip(5121)
+    device.skip(7121)
+    assert device.states("b")[-1] == ("closed", 6001)
+
+
 def test_closing_an_unused_session_ends_it_at_once() -> None:
     device = Rehearsal()
     device.session("s", at=0)
@@ -108,24 +139,19 @@ def test_close_lets_queued_jobs_run_and_refuses_new_ones() -> None:
 def test_cancel_ends_queued_jobs_and_lets_running_ones_finish() -> None:
     device = Rehearsal()
     device.session("s", at=0)
-    for number in range(6):
+    for number in range(7):
         device.submit(f"j{number}", at=0, workload="s")
     for number in range(5):
         device.prepare(f"j{number}", at=0, qpu_seconds=2)
-    device.cancel_workload("s", at=4)  # j0 done at 3, j1 on the QPU; j5 got its lane at 3
+    device.cancel_workload("s", at=4)  # j0 is done, j1 on the QPU; j5 got its lane at 3, j6 has none
     device.prepare("j5", at=4, qpu_seconds=2)
     device.until(100)
     assert device.states("s")[-1] == ("closed", 4)
-    assert [device.job(f"j{number}").outcome for number in range(6)] == ["completed"] * 6
+    assert [device.job(f"j{number}").outcome for number in range(7)] == ["completed"] * 6 + ["cancelled"]
+    assert device.job("j6").finished_at == 4
+    assert device.job_usage("j6") == 0
     assert device.job("j5").finished_at == 1 + 6 * 2
     assert device.usage("s") == 13  # closed at 4, but its last job completes at 13
-
-    device.session("t", at=100)
-    for number in range(6):
-        device.submit(f"k{number}", at=100, workload="t")
-    device.cancel_workload("t", at=100.5)
-    assert device.job("k5").outcome == "cancelled"
-    assert device.job("k4").outcome is None
 
 
 def test_a_job_that_reaches_its_own_limit_is_cancelled_as_ran_too_long() -> None:

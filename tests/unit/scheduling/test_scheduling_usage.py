@@ -35,6 +35,48 @@ def test_m7_session_usage_ends_with_its_last_job_when_that_is_last() -> None:
     assert device.usage("s") == 111 - 10
 
 
+def test_m7_m12_a_closed_session_is_charged_for_its_last_job_also_after_a_restart() -> None:
+    device = Rehearsal()
+    device.session("s", at=0, max_ttl=20)
+    device.run("a", at=10, qpu_seconds=100, workload="s")  # maximum TTL at 30
+    device.until(30)
+    assert device.history("s").state == "closed"
+    device.suspend(at=40)
+    assert device.history("s").ongoing  # the job is due again
+    assert device.usage("s") == 30
+    device.until(50)
+    device.prepare("a", at=50, qpu_seconds=100)  # classical 50–51, QPU 51–151
+    device.until(200)
+    assert device.job("a").finished_at == 151
+    assert device.usage("s") == 30 + 101
+    assert not device.history("s").ongoing
+
+
+def test_a_requeued_job_that_is_cancelled_is_not_waited_for() -> None:
+    device = Rehearsal()
+    device.session("s", at=0, max_ttl=20)
+    device.run("a", at=10, qpu_seconds=100, workload="s")
+    device.until(30)
+    device.suspend(at=40)
+    device.cancel("a", at=41)  # before it has started again
+    assert not device.history("s").ongoing
+    assert device.usage("s") == 30
+
+
+def test_a_job_that_never_started_is_not_the_last_one_completed() -> None:
+    device = Rehearsal()
+    device.batch("b", at=0)
+    device.run("x", at=0, qpu_seconds=2, workload="b")
+    for number in range(4):
+        device.submit(f"j{number}", at=0, workload="b")
+    device.submit("queued", at=0, workload="b")
+    device.until(3)
+    device.submit("late", at=3, workload="b")
+    device.cancel("late", at=3.5)
+    assert device.job("late").started_at is None
+    assert device.history("b").last_job_completed == 3
+
+
 def test_m7_classical_and_quantum_time_and_the_clients_thinking_all_count() -> None:
     device = Rehearsal()
     device.session("s", at=0)

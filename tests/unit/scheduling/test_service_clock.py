@@ -43,7 +43,27 @@ def test_it_never_goes_back() -> None:
     clock = ServiceClock(not_before=500, real=real)
     assert clock.now() == 500
     real.now = 499
-    assert clock.now() == 500
+    assert clock.now() == 899
+
+
+def test_when_the_real_clock_is_set_back_it_goes_on_from_where_it_was() -> None:
+    real = Real()
+    clock = ServiceClock(real=real)
+    real.now = 200
+    assert clock.now() == 200
+    real.now -= 3600
+    assert clock.now() == 200
+    real.now += 5
+    assert clock.now() == 205
+    clock.hold_at(206)
+    real.now -= 3600
+    assert clock.now() == 205
+    real.now += 10
+    assert clock.now() == 206
+    clock.hold_at(None)
+    clock.jump(300)
+    real.now += 1
+    assert clock.now() == 301
 
 
 def test_modelled_waiting_is_skipped_unless_the_pace_is_real() -> None:

@@ -1,0 +1,49 @@
+"""How the tables of the local service come to be."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from qrun.local import schema
+
+
+def tables(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def test_a_step_that_is_interrupted_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    whole = list(schema.MIGRATIONS)
+    monkeypatch.setattr(schema, "MIGRATIONS", [whole[0] + "; CREATE TABLE jobs (x)"])
+    with pytest.raises(sqlite3.Error):
+        schema.migrate(db)
+    assert tables(db) == set()
+    assert db.execute("PRAGMA user_version").fetchone() == (0,)
+    monkeypatch.setattr(schema, "MIGRATIONS", whole)
+    schema.migrate(db)
+    assert {"jobs", "sessions", "events"} <= tables(db)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(whole),)
+    schema.migrate(db)
+
+
+def test_state_of_a_newer_program_is_refused() -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.execute("PRAGMA user_version = 999")
+    with pytest.raises(RuntimeError, match="newer"):
+        schema.migrate(db)
+
+
+def test_what_older_state_has_was_accepted_when_it_was_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    whole = list(schema.MIGRATIONS)
+    monkeypatch.setattr(schema, "MIGRATIONS", whole[:1])
+    schema.migrate(db)
+    db.execute(
+        "INSERT INTO jobs (id, device, program, cost, tags, private, created, status)"
+        " VALUES ('a', 'ideal', 'sampler', 0, '[]', 0, 17.5, 'Completed')"
+    )
+    monkeypatch.setattr(schema, "MIGRATIONS", whole)
+    schema.migrate(db)
+    assert db.execute("SELECT created, accepted FROM jobs").fetchall() == [(17.5, 17.5)]
