@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 from qiskit import QuantumCircuit
-from qiskit.circuit import CircuitInstruction, ControlFlowOp, Parameter
+from qiskit.circuit import CircuitInstruction, Clbit, ControlFlowOp, Parameter, Qubit
 from qiskit.circuit.library import XGate, YGate, ZGate
 from qiskit_aer import AerError, AerSimulator
 
@@ -290,6 +290,10 @@ def _reduced(circuit: QuantumCircuit, component: Component, device_name: str) ->
     dt = target(devices.device(device_name)).dt
     kept = [circuit.qubits[index] for index in component.qubits]
     reduced = QuantumCircuit(kept, circuit.clbits)
+    if not kept:
+        # Aer stores nothing in a circuit that measures nothing, so one that only stores gets a measurement.
+        reduced.add_bits([Qubit(), Clbit()])
+        reduced.measure(0, -1)
     for register in circuit.cregs:
         reduced.add_register(register)
     for variable in circuit.iter_declared_vars():

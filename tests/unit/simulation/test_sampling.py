@@ -159,6 +159,32 @@ def test_while_loop_and_expression(sampled: Sampled) -> None:
     assert sampled(circuit, "ideal", 50)["c"].mean(axis=0).tolist() == [1, 0]
 
 
+def test_a_bit_that_is_stored_into_another(sampled: Sampled) -> None:
+    circuit = QuantumCircuit(3, 3)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    circuit.store(circuit.clbits[1], expr.lift(circuit.clbits[0]))
+    circuit.measure(2, 2)
+    assert sampled(circuit, "ideal", 50)["c"].mean(axis=0).tolist() == [1, 1, 0]
+
+
+def test_a_register_that_is_stored_into_another(sampled: Sampled) -> None:
+    circuit = QuantumCircuit(QuantumRegister(2), ClassicalRegister(2, "a"), ClassicalRegister(2, "b"))
+    circuit.x(1)
+    circuit.measure([0, 1], [0, 1])
+    circuit.store(expr.lift(circuit.cregs[1]), expr.bit_not(circuit.cregs[0]))
+    found = sampled(circuit, "ideal", 50)
+    assert found["a"].mean(axis=0).tolist() == [0, 1]
+    assert found["b"].mean(axis=0).tolist() == [1, 0]
+
+
+def test_a_constant_that_is_stored(sampled: Sampled) -> None:
+    circuit = QuantumCircuit(1, 2)
+    circuit.store(circuit.clbits[1], expr.lift(True))
+    circuit.measure(0, 0)
+    assert sampled(circuit, "ideal", 50)["c"].mean(axis=0).tolist() == [0, 1]
+
+
 def test_a_sweep_of_no_points(sampled: Sampled) -> None:
     circuit = QuantumCircuit(1, 1)
     circuit.rz(Parameter("angle"), 0)
