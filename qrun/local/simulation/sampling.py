@@ -102,8 +102,7 @@ def _sample_component(
         table = aer.probabilities(component, order, device_name, choice.method)
         return outcome_bits(draw_outcomes(table, sets, shots, rng), len(component.clbits))
     if choice.kind == "Pauli frames":
-        reference = aer.noiseless_shots(component, sets, rng)
-        return pauli_frames.sample(component, device_name, reference, shots, rng)
+        return pauli_frames.sample(component, device_name, sets, shots, rng)
     if choice.kind == "error patterns":
         return error_patterns.sample(component, order, device_name, choice.method, sets, shots, rng)
     return aer.sample(component, order, device_name, choice.method, sets, shots, rng)
