@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from qrun.local.simulation import aer, error_events, noise, one_qubit, pauli_frames
+from qrun.local.simulation import aer, error_events, lanes, noise, one_qubit, pauli_frames
 from qrun.local.simulation.outcome import ProgramError
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ _BYTES_PER_AMPLITUDE = 16
 _MEMORY_SHARE = 0.5
 """Share of the machine's memory that one job may fill."""
 
-Kind = Literal["one qubit", "exact", "Pauli frames", "error patterns", "trajectories", "samples"]
+Kind = Literal["one qubit", "exact", "Pauli frames", "lanes", "error patterns", "trajectories", "samples"]
 
 _NOTES: dict[Kind, str] = {
+    "lanes": "; errors as Paulis and resets, shots side by side",
     "error patterns": "; errors as Paulis and resets, each pattern of errors evolved once",
     "trajectories": ", shot by shot",
     "samples": ", sampled",
@@ -71,6 +72,9 @@ def choose(component: Component, device_name: str, shots: int) -> Choice:
     if width > MAX_EXACT_QUBITS and pauli_frames.fits(component):
         note = ", errors as Paulis and resets" + _dephasing_note(component, device_name) if noisy else ""
         return Choice("Pauli frames", "stabilizer", f"{width} qubits, Clifford: stabilizer{note}")
+    if noisy and MAX_EXACT_QUBITS < width <= MAX_STATEVECTOR_QUBITS and lanes.fits(component):
+        note = _dephasing_note(component, device_name)
+        return Choice("lanes", "statevector", f"{width} qubits: statevector{_NOTES['lanes']}{note}")
     if not component.is_dynamic and width > MAX_EXACT_QUBITS:
         choice = _wide(component, "error patterns" if noisy else "samples")
         note = _dephasing_note(component, device_name) if noisy else ""
@@ -81,8 +85,8 @@ def choose(component: Component, device_name: str, shots: int) -> Choice:
 
 
 def order(component: Component, choice: Choice) -> tuple[int, ...]:
-    """Qubits in the order in which they are simulated: neighbours next to each other for product states."""
-    if choice.method != "matrix_product_state" or component.is_dynamic:
+    """Qubits in the order in which they are simulated: neighbours next to each other where that helps."""
+    if component.is_dynamic or not (choice.method == "matrix_product_state" or choice.kind == "lanes"):
         return component.qubits
     return _chain(component)
 

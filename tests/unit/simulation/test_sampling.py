@@ -235,7 +235,7 @@ def test_wide_clifford_circuit_without_noise(sampled: Sampled) -> None:
     assert bits[:, 0].mean() == pytest.approx(0.5, abs=0.035)
 
 
-def test_error_patterns_follow_a_sweep(sampled: Sampled, compiled: Compiled) -> None:
+def test_lanes_follow_a_sweep(sampled: Sampled, compiled: Compiled) -> None:
     angle = Parameter("angle")
     circuit = QuantumCircuit(12)
     for qubit in range(12):
@@ -246,7 +246,7 @@ def test_error_patterns_follow_a_sweep(sampled: Sampled, compiled: Compiled) -> 
     log: list[str] = []
     isa = compiled(circuit, "fake_fez")
     bits = sampled(isa, "fake_fez", 200, [[0.0], [1.0], [np.pi]], log=log)["meas"]
-    assert "each pattern of errors" in log[0]
+    assert "shots side by side" in log[0]
     np.testing.assert_allclose(bits.mean(axis=(1, 2)), np.sin(np.array([0, 0.5, np.pi / 2])) ** 2, atol=0.06)
 
 

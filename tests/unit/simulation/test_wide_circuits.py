@@ -9,7 +9,7 @@ import pytest
 from qiskit import QuantumCircuit
 
 from qrun.local.devices import device
-from qrun.local.simulation import aer, error_events, error_patterns, noise, pauli_frames
+from qrun.local.simulation import aer, error_events, error_patterns, lanes, noise, pauli_frames
 from qrun.local.simulation.binding import bind
 from qrun.local.simulation.components import Component, components
 from qrun.local.simulation.reference_shots import reference_shots
@@ -103,6 +103,35 @@ def test_error_patterns_are_exact(
     shots = 4000 if method == "statevector" else 1000
     bits = error_patterns.sample(part, part.qubits, "fake_manila", method, 2, shots, np.random.default_rng(9))
     assert bits.shape == (2, shots, 5)
+    assert agrees(counted(bits), aer.probabilities(part, part.qubits, "fake_manila", "density_matrix")[0])
+
+
+def turned() -> QuantumCircuit:
+    """Gates that are not Clifford, long delays, and a bit order that is not the qubits'."""
+    circuit = QuantumCircuit(5, 5)
+    for layer in range(3):
+        for qubit in range(5):
+            circuit.rx(0.7 + qubit + layer, qubit)
+            circuit.delay(4 * qubit, qubit, unit="us")
+        for qubit in range(4):
+            circuit.cx(*((qubit, qubit + 1) if layer % 2 else (qubit + 1, qubit)))
+    circuit.measure(range(5), [3, 1, 0, 4, 2])
+    return circuit
+
+
+@pytest.mark.parametrize("circuit", [ghz_that_waits(), turned()])
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (2, 4, 0, 3, 1)])
+def test_lanes_are_exact(
+    circuit: QuantumCircuit,
+    order: tuple[int, ...],
+    only_part: Callable[..., Component],
+    agrees: Agrees,
+    counted: Counted,
+) -> None:
+    part = only_part(circuit)
+    assert lanes.fits(part)
+    bits = lanes.sample(part, order, "fake_manila", 2, 10_000, np.random.default_rng(9))
+    assert bits.shape == (2, 10_000, 5)
     assert agrees(counted(bits), aer.probabilities(part, part.qubits, "fake_manila", "density_matrix")[0])
 
 
