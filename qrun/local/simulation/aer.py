@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 from qiskit import QuantumCircuit
-from qiskit.circuit import CircuitInstruction, ControlFlowOp, Parameter
+from qiskit.circuit import CircuitInstruction, Clbit, ControlFlowOp, Parameter, Qubit, Reset
 from qiskit.circuit.library import XGate, YGate, ZGate
 from qiskit_aer import AerError, AerSimulator
 
@@ -34,7 +34,7 @@ MAX_BOND_DIMENSION = 256
 
 _RUNS_AT_ONCE = 500
 """Circuits handed to Aer in one call; more only take memory."""
-_PAULIS = {1: XGate(), 2: YGate(), 3: ZGate()}
+_EVENTS = {1: XGate(), 2: YGate(), 3: ZGate(), 4: Reset()}
 _SEED_LIMIT = 2**31 - 1
 _PROBABILITIES = "probabilities"
 
@@ -124,14 +124,14 @@ def sample_with_errors(
     shots: int,
     rng: np.random.Generator,
 ) -> list[BoolArray]:
-    """Run a component with Paulis put into it, without any other noise.
+    """Run a component with Paulis and resets put into it, without any other noise.
 
     Args:
         component: The component.
         order: Its qubits in the order in which the simulated circuit has them.
         method: Aer's method.
-        runs: For each run its set of parameter values, and the qubits and Paulis (1 … 3 for X, Y, Z) to
-            put after operations, by the operation's index.
+        runs: For each run its set of parameter values, and the qubits and kinds of events
+            (``error_events.Events``) to put after operations, by the operation's index.
         shots: Shots of each run.
         rng: Where randomness comes from.
 
@@ -150,18 +150,6 @@ def sample_with_errors(
         data = _run_circuits(circuits, method, None, shots, _seed(rng), None)
         found += [_bits(entry["counts"], len(component.clbits)) for entry in data]
     return list(_shuffled(np.stack(found), rng))
-
-
-def noiseless_shots(component: Component, sets: int, rng: np.random.Generator) -> BoolArray:
-    """One shot of a Clifford component in each set without noise, each measurement with a bit of its own.
-
-    Returns:
-        Shape ``(sets, measurements)``, in the order of the component's measurements.
-    """
-    template = _template(component, component.qubits, None, measure=True, bit_each=True)
-    data = _run(template, "stabilizer", None, shots=1, seed=_seed(rng))
-    bits = np.concatenate([_bits(entry["counts"], template.circuit.num_clbits) for entry in data])
-    return np.broadcast_to(bits, (sets, bits.shape[1]))
 
 
 def sample_dynamic(
@@ -204,21 +192,17 @@ def _template(
     device_name: str | None,
     *,
     measure: bool,
-    bit_each: bool = False,
 ) -> _Template:
     place = {qubit: index for index, qubit in enumerate(order)}
     bit = {clbit: index for index, clbit in enumerate(component.clbits)}
-    measurements = sum(operation.name == "measure" for operation in component.operations)
-    circuit = QuantumCircuit(len(order), (measurements if bit_each else len(bit)) if measure else 0)
+    circuit = QuantumCircuit(len(order), len(bit) if measure else 0)
     values: dict[Parameter, list[float]] = {}
-    measured = 0
     after: list[int] = []
     for operation in component.operations:
         qubits = [place[qubit] for qubit in operation.qubits]
         if operation.name == "measure":
             if measure:
-                circuit.measure(qubits[0], measured if bit_each else bit[operation.clbits[0]])
-            measured += 1
+                circuit.measure(qubits[0], bit[operation.clbits[0]])
         elif operation.name == "delay":
             error = device_name and noise.relaxation(device_name, operation.qubits[0], operation.seconds)
             if error:
@@ -237,12 +221,12 @@ def _with_errors(
     after: Sequence[int],
     place: Mapping[int, int],
 ) -> QuantumCircuit:
-    """A copy of a bound circuit with Paulis put after operations."""
+    """A copy of a bound circuit with errors put after operations."""
     struck = circuit.copy()
     # From the back, so that the places further ahead stay where they are.
     for operation in sorted(errors, reverse=True):
-        for qubit, pauli in errors[operation]:
-            instruction = CircuitInstruction(_PAULIS[pauli], (struck.qubits[place[qubit]],))
+        for qubit, kind in reversed(errors[operation]):
+            instruction = CircuitInstruction(_EVENTS[kind], (struck.qubits[place[qubit]],))
             struck.data.insert(after[operation], instruction)
     return struck
 
@@ -290,6 +274,10 @@ def _reduced(circuit: QuantumCircuit, component: Component, device_name: str) ->
     dt = target(devices.device(device_name)).dt
     kept = [circuit.qubits[index] for index in component.qubits]
     reduced = QuantumCircuit(kept, circuit.clbits)
+    if not kept:
+        # Aer stores nothing in a circuit that measures nothing, so one that only stores gets a measurement.
+        reduced.add_bits([Qubit(), Clbit()])
+        reduced.measure(0, -1)
     for register in circuit.cregs:
         reduced.add_register(register)
     for variable in circuit.iter_declared_vars():

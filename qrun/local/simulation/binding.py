@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import ControlFlowOp, Delay, Parameter, ParameterExpression
+from qiskit.circuit import (
+    ClassicalRegister,
+    ControlFlowOp,
+    Delay,
+    Parameter,
+    ParameterExpression,
+    Store,
+    SwitchCaseOp,
+)
+from qiskit.circuit.classical import expr
 
 from qrun.local.simulation.outcome import ProgramError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from qiskit import QuantumCircuit
-    from qiskit.circuit import Instruction
+    from qiskit.circuit import CircuitInstruction, Clbit, Instruction
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -39,7 +50,7 @@ class BoundOperation:
         operation: qiskit's instruction, unbound.
         name: Its name.
         qubits: Indices of its qubits in the circuit.
-        clbits: Indices of its classical bits.
+        clbits: Indices of its classical bits; of a condition or a store, those in its expressions too.
         angles: Its parameters; a number where all sets agree, else one number a set, shape ``(sets,)``.
         seconds: Duration, for a delay.
     """
@@ -89,7 +100,7 @@ def bind(circuit: QuantumCircuit, values: FloatArray, dt: float | None) -> list[
                 operation=operation,
                 name=operation.name,
                 qubits=tuple(qubit_index[bit] for bit in instruction.qubits),
-                clbits=tuple(clbit_index[bit] for bit in instruction.clbits),
+                clbits=_clbits(instruction, clbit_index),
                 angles=()
                 if without_angles
                 else tuple(_angle(value, columns, known) for value in operation.params),
@@ -123,6 +134,36 @@ def delay_seconds(delay: Delay, dt: float | None) -> float:
             raise ProgramError("A delay is in units of dt, but the device has no dt; use 's', 'us' or 'ns'.")
         return float(duration) * dt
     return float(duration) * _SECONDS[unit]
+
+
+def _clbits(instruction: CircuitInstruction, index: Mapping[Clbit, int]) -> tuple[int, ...]:
+    """Indices of the bits that an instruction names, then of those that only its expressions name."""
+    bits = dict.fromkeys(instruction.clbits)
+    # qiskit lists no bits for a store, nor those of a condition written as an expression.
+    bits.update(dict.fromkeys(bit for bit in _bits_in_expressions(instruction.operation) if bit in index))
+    return tuple(index[bit] for bit in bits)
+
+
+def _bits_in_expressions(operation: Instruction) -> Iterator[Clbit]:
+    """Classical bits that a store or a condition reads or writes, blocks inside of it included."""
+    if isinstance(operation, Store):
+        values = [operation.lvalue, operation.rvalue]
+    elif isinstance(operation, SwitchCaseOp):
+        values = [operation.target]
+    else:
+        values = [getattr(operation, "condition", None)]
+    for value in values:
+        if isinstance(value, expr.Expr):
+            named = [found.var for found in expr.iter_vars(value)]
+        else:
+            # The older form of a condition: a bit or register, and the number that it is compared with.
+            named = [value[0] if isinstance(value, tuple) else value]
+        for bits in named:
+            yield from bits if isinstance(bits, ClassicalRegister) else [bits]
+    if isinstance(operation, ControlFlowOp):
+        for block in operation.blocks:
+            for inner in block.data:
+                yield from _bits_in_expressions(inner.operation)
 
 
 def _angle(

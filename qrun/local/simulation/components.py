@@ -71,7 +71,7 @@ def components(operations: Sequence[BoundOperation], *, together: bool = False) 
         if operation.name == "delay":
             continue
         nodes = _nodes(operation) + ([("all", 0)] if together else [])
-        for node in nodes[1:]:
+        for node in nodes:
             parent[root(node)] = root(nodes[0])
 
     grouped: dict[tuple[str, int], list[BoundOperation]] = {}

@@ -1,8 +1,8 @@
-"""Wide circuits with Pauli noise: each pattern of errors is evolved once, and most shots have none.
+"""Wide circuits with noise: each pattern of errors is evolved once, and most shots have none.
 
-Which errors strike which shot is drawn beforehand, from the Pauli channels that twirling makes of the
-device's errors. All shots without an error are samples of one noiseless evolution, and shots that
-share a pattern share theirs; a simulator that draws errors as it goes evolves every shot by itself.
+Which errors strike which shot is drawn beforehand (``error_events``). All shots without an error are
+samples of one noiseless evolution, and shots that share a pattern share theirs; a simulator that draws
+errors as it goes evolves every shot by itself.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from qrun.local.simulation import aer, noise, pauli_noise
+from qrun.local.simulation import aer, error_events, noise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qrun.local.simulation.binding import BoundOperation
     from qrun.local.simulation.components import Component
 
 BoolArray = npt.NDArray[np.bool_]
 
-Pattern = tuple[tuple[int, int], ...]
-"""Errors of a shot: which operation each follows, and the index of its Pauli."""
+Pattern = tuple[tuple[int, int, int], ...]
+"""Errors of a shot: the operation each follows, the qubit it strikes, and its kind."""
 
 
 def sample(
@@ -50,46 +49,45 @@ def sample(
     Returns:
         Recorded bits, shape ``(sets, shots, len(component.clbits))``.
     """
-    patterns = draw_patterns(component.operations, device_name, sets * shots, rng)
-    members: dict[tuple[int, Pattern], list[int]] = defaultdict(list)
-    for shot, pattern in patterns.items():
-        members[shot // shots, pattern].append(shot)
+    events = error_events.draw(component.operations, device_name, sets * shots, rng)
     bits = aer.sample(component, order, None, method, sets, shots, rng).reshape(sets * shots, -1)
-    if members:
-        runs = [(index, _errors(component, pattern)) for index, pattern in members]
-        most = max(len(struck) for struck in members.values())
-        struck_bits = aer.sample_with_errors(component, order, method, runs, most, rng)
-        for struck, found in zip(members.values(), struck_bits, strict=True):
-            bits[struck] = found[: len(struck)]
-    return _read_out(bits, component, device_name, rng).reshape(sets, shots, -1)
+    for alike in _struck(events, shots):
+        runs = [(index, _errors(pattern)) for index, pattern in alike]
+        members = np.array(list(alike.values()))
+        found = aer.sample_with_errors(component, order, method, runs, members.shape[1], rng)
+        bits[members] = np.stack(found)
+    return read_out(bits, component, device_name, rng).reshape(sets, shots, -1)
 
 
-def draw_patterns(
-    operations: Sequence[BoundOperation], device_name: str, shots: int, rng: np.random.Generator
-) -> dict[int, Pattern]:
-    """Draw the errors of each shot; shots without any are left out."""
-    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for index, operation in enumerate(operations):
-        probabilities = pauli_noise.operation_probabilities(device_name, operation)
-        if probabilities is None:
-            continue
-        places, paulis = pauli_noise.draw(probabilities, shots, rng)
-        for shot, pauli in zip(places.tolist(), paulis.tolist(), strict=True):
-            found[shot].append((index, pauli))
-    return {shot: tuple(found[shot]) for shot in sorted(found)}
+def _struck(events: error_events.Events, shots: int) -> list[dict[tuple[int, Pattern], list[int]]]:
+    """The shots that share a set of parameter values and a pattern of errors.
+
+    Patterns with equally many shots are together, because Aer runs all circuits of a call equally often:
+    so no shot is simulated that isn't wanted, nor held in memory.
+    """
+    patterns: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    columns = (events.shots, events.operations, events.qubits, events.kinds)
+    for shot, *event in zip(*(column.tolist() for column in columns), strict=True):
+        patterns[shot].append(tuple(event))
+    members: dict[tuple[int, Pattern], list[int]] = defaultdict(list)
+    for shot in sorted(patterns):
+        members[shot // shots, tuple(patterns[shot])].append(shot)
+    groups: dict[int, dict[tuple[int, Pattern], list[int]]] = defaultdict(dict)
+    for key, struck in members.items():
+        groups[len(struck)][key] = struck
+    return [groups[count] for count in sorted(groups)]
 
 
-def _errors(component: Component, pattern: Pattern) -> dict[int, list[tuple[int, int]]]:
-    """Paulis (1 … 3 for X, Y, Z) and the qubits they are on, by the operation that they follow."""
-    errors: dict[int, list[tuple[int, int]]] = {}
-    for index, pauli in pattern:
-        qubits = component.operations[index].qubits
-        digits = [(qubit, (pauli >> (2 * place)) & 3) for place, qubit in enumerate(qubits)]
-        errors[index] = [(qubit, digit) for qubit, digit in digits if digit]
+def _errors(pattern: Pattern) -> dict[int, list[tuple[int, int]]]:
+    """Qubits and kinds of events by the operation that they follow."""
+    errors: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for operation, qubit, kind in pattern:
+        errors[operation].append((qubit, kind))
     return errors
 
 
-def _read_out(bits: BoolArray, component: Component, device_name: str, rng: np.random.Generator) -> BoolArray:
+def read_out(bits: BoolArray, component: Component, device_name: str, rng: np.random.Generator) -> BoolArray:
+    """Add the readout's errors to true outcomes, in place; shape ``(shots, len(component.clbits))``."""
     # Where a bit is written more than once, the last measurement stands.
     last = {op.clbits[0]: op.qubits[0] for op in component.operations if op.name == "measure"}
     for clbit, qubit in last.items():

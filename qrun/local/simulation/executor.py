@@ -9,7 +9,7 @@ import numpy as np
 
 from qrun.local.simulation import schemas
 from qrun.local.simulation.client_formats import QUANTUM_PROGRAM_PARAMS_CONVERTERS
-from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome
+from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome, reason
 from qrun.local.simulation.program import outcome, run_items, spans_of
 from qrun.local.simulation.timing import ExecutionTiming
 
@@ -35,7 +35,7 @@ def run_executor(device: Device, params: bytes, seed: int | None) -> ProgramOutc
         program, options = converter.decoder(model)
     # The decoder runs QPY, samplomatic and pydantic on the user's bytes; each has errors of its own.
     except Exception as error:
-        raise ProgramError(f"The quantum program cannot be read: {error}", CODE_UNREADABLE) from error
+        raise ProgramError(f"The quantum program cannot be read: {reason(error)}", CODE_UNREADABLE) from error
     log = [f"program executor, schema {version}, on {device.name}"]
     log.extend(_left_out(model))
     timing = ExecutionTiming(options.execution.rep_delay, options.execution.init_qubits)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from qrun.local.simulation import aer, noise, one_qubit, pauli_frames
+from qrun.local.simulation import aer, error_events, lanes, noise, one_qubit, pauli_frames
 from qrun.local.simulation.outcome import ProgramError
 
 if TYPE_CHECKING:
@@ -28,10 +28,11 @@ _BYTES_PER_AMPLITUDE = 16
 _MEMORY_SHARE = 0.5
 """Share of the machine's memory that one job may fill."""
 
-Kind = Literal["one qubit", "exact", "Pauli frames", "error patterns", "trajectories", "samples"]
+Kind = Literal["one qubit", "exact", "Pauli frames", "lanes", "error patterns", "trajectories", "samples"]
 
 _NOTES: dict[Kind, str] = {
-    "error patterns": "; errors as their Pauli twirl, each pattern of errors evolved once",
+    "lanes": "; errors as Paulis and resets, shots side by side",
+    "error patterns": "; errors as Paulis and resets, each pattern of errors evolved once",
     "trajectories": ", shot by shot",
     "samples": ", sampled",
 }
@@ -69,18 +70,23 @@ def choose(component: Component, device_name: str, shots: int) -> Choice:
     if at_end and not noisy and width <= MAX_STATEVECTOR_QUBITS and bits <= MAX_EXACT_QUBITS:
         return Choice("exact", "statevector", f"{width} qubits without noise: statevector, exact")
     if width > MAX_EXACT_QUBITS and pauli_frames.fits(component):
-        note = ", errors as their Pauli twirl" if noisy else ""
+        note = ", errors as Paulis and resets" + _dephasing_note(component, device_name) if noisy else ""
         return Choice("Pauli frames", "stabilizer", f"{width} qubits, Clifford: stabilizer{note}")
+    if noisy and MAX_EXACT_QUBITS < width <= MAX_STATEVECTOR_QUBITS and lanes.fits(component):
+        note = _dephasing_note(component, device_name)
+        return Choice("lanes", "statevector", f"{width} qubits: statevector{_NOTES['lanes']}{note}")
     if not component.is_dynamic and width > MAX_EXACT_QUBITS:
-        return _wide(component, "error patterns" if noisy else "samples")
+        choice = _wide(component, "error patterns" if noisy else "samples")
+        note = _dephasing_note(component, device_name) if noisy else ""
+        return replace(choice, why=choice.why + note)
     if width <= MAX_STATEVECTOR_QUBITS:
         return Choice("trajectories", "statevector", f"{width} qubits: statevector, shot by shot")
     return _wide(component, "trajectories")
 
 
 def order(component: Component, choice: Choice) -> tuple[int, ...]:
-    """Qubits in the order in which they are simulated: neighbours next to each other for product states."""
-    if choice.method != "matrix_product_state" or component.is_dynamic:
+    """Qubits in the order in which they are simulated: neighbours next to each other where that helps."""
+    if component.is_dynamic or not (choice.method == "matrix_product_state" or choice.kind == "lanes"):
         return component.qubits
     return _chain(component)
 
@@ -96,6 +102,11 @@ def is_noisy(component: Component, device_name: str) -> bool:
         elif noise.gate_error(device_name, operation.name, operation.qubits) is not None:
             return True
     return False
+
+
+def _dephasing_note(component: Component, device_name: str) -> str:
+    qubits = error_events.dephasing_too_much(device_name, component.qubits)
+    return f" (T2 cut to T1 on {qubits} of the qubits)" if qubits else ""
 
 
 def _wide(component: Component, kind: Kind) -> Choice:

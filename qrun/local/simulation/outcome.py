@@ -48,3 +48,8 @@ class ProgramError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own pickling forgets the code, and this error crosses a process boundary.
         return type(self), (self.message, self.code)
+
+
+def reason(error: Exception) -> str:
+    """What an exception says, or its type where it says nothing."""
+    return str(error) or type(error).__name__

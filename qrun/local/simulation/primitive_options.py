@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 READOUT_RANDOMIZATIONS = 32
 """Default of ``resilience.measure_noise_learning.num_randomizations`` (facts H3)."""
 
-_SEEDS = ("seed_simulator", "seed_estimator")
-
 
 @dataclass(frozen=True)
 class PrimitiveOptions:
@@ -48,7 +46,7 @@ def read_options(program_id: str, params: Mapping[str, Any]) -> PrimitiveOptions
     Raises:
         ProgramError: An option has a value that it cannot have.
     """
-    given = dict(params.get("options") or {})
+    given = _group(params.get("options"), "options")
     kind = SamplerOptions if program_id == "sampler" else EstimatorOptions
     seed = _seed(given)
     if program_id == "estimator" and params.get("resilience_level") is not None:
@@ -69,12 +67,24 @@ def read_options(program_id: str, params: Mapping[str, Any]) -> PrimitiveOptions
 
 def _seed(given: dict[str, Any]) -> int | None:
     """Take the seed out of the options; the estimator has one of its own."""
-    simulator = dict(given.get("simulator") or {})
+    simulator = _group(given.get("simulator"), "options.simulator")
     found = [given.pop("seed_estimator", None), simulator.pop("seed_simulator", None)]
     if "simulator" in given:
         given["simulator"] = simulator
-    seeds = [int(seed) for seed in found if seed is not None]
+    seeds = [seed for seed in found if seed is not None]
+    for seed in seeds:
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise ProgramError(f"A seed is not a whole number from 0 up: {seed!r}.", CODE_UNREADABLE)
     return seeds[-1] if seeds else None
+
+
+def _group(value: Any, name: str) -> dict[str, Any]:
+    """A copy of a group of options, empty where none is given."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ProgramError(f"{name} is not an object: {value!r}.", CODE_UNREADABLE)
+    return dict(value)
 
 
 def _known(given: Mapping[str, Any], kind: type[BaseModel]) -> dict[str, Any]:

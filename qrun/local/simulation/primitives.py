@@ -31,7 +31,7 @@ from qrun.local.simulation.client_formats import (
     prepare_estimator,
     prepare_sampler,
 )
-from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome
+from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome, reason
 from qrun.local.simulation.primitive_options import PrimitiveOptions, read_options
 from qrun.local.simulation.program import ItemOutcome, outcome, run_items, spans_of
 from qrun.local.simulation.targets import TargetBackend
@@ -70,7 +70,10 @@ def run_primitive(device: Device, program_id: str, params: bytes, seed: int | No
     """
     decoded = _decode(params)
     options = read_options(program_id, decoded)
-    pubs = [_pub(program_id, raw, index, decoded) for index, raw in enumerate(decoded.get("pubs") or [])]
+    raw_pubs = decoded.get("pubs") or []
+    if not isinstance(raw_pubs, list | tuple):
+        raise ProgramError(f"pubs is not a list: {raw_pubs!r}.", CODE_UNREADABLE)
+    pubs = [_pub(program_id, raw, index, decoded) for index, raw in enumerate(raw_pubs)]
     if not pubs:
         raise ProgramError("The job has no PUBs.", CODE_UNREADABLE)
     for index, pub in enumerate(pubs):
@@ -93,7 +96,7 @@ def _decode(params: bytes) -> Mapping[str, Any]:
         decoded = json.loads(params, cls=RuntimeDecoder)
     # The decoder runs QPY and numpy on the user's bytes; each has errors of its own.
     except Exception as error:
-        raise ProgramError(f"The params cannot be read: {error}", CODE_UNREADABLE) from error
+        raise ProgramError(f"The params cannot be read: {reason(error)}", CODE_UNREADABLE) from error
     if not isinstance(decoded, dict):
         raise ProgramError("The params are not a JSON object.", CODE_UNREADABLE)
     if decoded.get("version", _VERSION) != _VERSION:
@@ -118,7 +121,7 @@ def _pub(program_id: str, raw: Any, index: int, params: Mapping[str, Any]) -> Sa
         return EstimatorPub.coerce(tuple(parts), params.get("precision"))
     # Readers of OpenQASM and the PUB classes raise errors of many kinds about what the user wrote.
     except Exception as error:
-        raise ProgramError(f"pub {index} cannot be read: {error}", CODE_UNREADABLE) from error
+        raise ProgramError(f"pub {index} cannot be read: {reason(error)}", CODE_UNREADABLE) from error
 
 
 def _grouped(pubs: Sequence[SamplerPub | EstimatorPub]) -> list[list[int]]:
@@ -144,7 +147,7 @@ def _run_part(
         try:
             program, executor_options = prepare(pubs, options.model, backend=TargetBackend(device))
         except (IBMInputValueError, ValueError) as error:
-            message = error.message if isinstance(error, IBMInputValueError) else str(error)
+            message = error.message if isinstance(error, IBMInputValueError) else reason(error)
             raise ProgramError(f"The {program_id} cannot run this: {message}") from error
     log.extend(f"warning: {warning.message}" for warning in caught)
     log.append(f"pubs {', '.join(map(str, indices))}:")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from qrun.local.simulation import aer, error_patterns, methods, one_qubit, pauli_frames
+from qrun.local.simulation import aer, error_patterns, lanes, methods, one_qubit, pauli_frames
 from qrun.local.simulation.binding import bind, round_to_clifford
 from qrun.local.simulation.components import Component, components
 from qrun.local.simulation.draws import draw_outcomes, outcome_bits
@@ -102,8 +102,9 @@ def _sample_component(
         table = aer.probabilities(component, order, device_name, choice.method)
         return outcome_bits(draw_outcomes(table, sets, shots, rng), len(component.clbits))
     if choice.kind == "Pauli frames":
-        reference = aer.noiseless_shots(component, sets, rng)
-        return pauli_frames.sample(component, device_name, reference, shots, rng)
+        return pauli_frames.sample(component, device_name, sets, shots, rng)
+    if choice.kind == "lanes":
+        return lanes.sample(component, order, device_name, sets, shots, rng)
     if choice.kind == "error patterns":
         return error_patterns.sample(component, order, device_name, choice.method, sets, shots, rng)
     return aer.sample(component, order, device_name, choice.method, sets, shots, rng)

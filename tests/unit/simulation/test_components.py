@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit.classical import expr
 
 from qrun.local.simulation.binding import bind
 from qrun.local.simulation.components import Component, components
@@ -47,3 +48,21 @@ def test_a_bit_that_is_written_twice_joins_its_writers() -> None:
     (part,) = parts_of(circuit)
     assert part.qubits == (0, 1)
     assert not part.measures_only_at_the_end
+
+
+def test_a_store_joins_the_bits_of_its_expressions() -> None:
+    circuit = QuantumCircuit(3, 3)
+    circuit.measure(0, 0)
+    circuit.store(circuit.clbits[1], expr.lift(circuit.clbits[0]))
+    circuit.measure(2, 2)
+    assert [(part.qubits, part.clbits) for part in parts_of(circuit)] == [((0,), (0, 1)), ((2,), (2,))]
+
+
+def test_a_condition_without_a_list_of_bits_joins_those_of_its_expression() -> None:
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure(0, 0)
+    body = QuantumCircuit(1)
+    body.x(0)
+    circuit.if_test(expr.lift(circuit.clbits[0]), body, [1], [])
+    circuit.measure(1, 1)
+    assert [part.qubits for part in parts_of(circuit)] == [(0, 1)]

@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.quantum_info import Chi, SuperOp
+from qiskit.circuit import Reset
+from qiskit.quantum_info import Pauli, SuperOp, average_gate_fidelity
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qrun.local.devices import device
-from qrun.local.simulation import aer, noise, one_qubit, pauli_noise
+from qrun.local.simulation import aer, error_events, noise, one_qubit
 from qrun.local.simulation.binding import bind
 from qrun.local.simulation.components import components
 from qrun.local.simulation.targets import target
@@ -96,20 +97,71 @@ def test_one_qubit_sampling_agrees_with_the_whole_device(
     assert bits.mean() == pytest.approx(expected, abs=4 * 0.5 / 400_000**0.5)
 
 
+def event_superoperator(channel: error_events.Channel) -> np.ndarray:
+    """The channel that the events of an operation make together."""
+    paulis = [Pauli(label) for label in "IXYZ"]
+    qubits = len(channel.relaxations)
+    whole = np.eye(4**qubits)
+    if channel.paulis is not None:
+        whole = np.zeros((4**qubits, 4**qubits), dtype=complex)
+        for index, probability in enumerate(channel.paulis):
+            digits = [paulis[index >> (2 * place) & 3] for place in range(qubits)]
+            gate = digits[0] if qubits == 1 else digits[1].tensor(digits[0])
+            whole += probability * SuperOp(gate).data
+    relaxed = [
+        SuperOp(
+            sum(p * SuperOp(what).data for p, what in zip(each, (paulis[0], paulis[3], Reset()), strict=True))
+        )
+        for each in channel.relaxations
+    ]
+    after = relaxed[0] if qubits == 1 else relaxed[1].tensor(relaxed[0])
+    return np.asarray(after.data @ whole)
+
+
 @pytest.mark.parametrize(
     ("name", "gate", "qubits"),
-    [("fake_manila", "cx", (2, 1)), ("fake_manila", "sx", (3,)), ("fake_fez", "cz", (3, 4))],
+    [
+        ("fake_manila", "cx", (2, 1)),
+        ("fake_manila", "sx", (3,)),
+        ("fake_fez", "cz", (3, 4)),
+        ("fake_sherbrooke", "ecr", (5, 4)),
+    ],
 )
-def test_pauli_noise_is_the_twirl_of_the_gate_error(name: str, gate: str, qubits: tuple[int, ...]) -> None:
-    process = np.real(np.diag(Chi(SuperOp(noise.gate_error(name, gate, qubits))).data))
+def test_events_are_exactly_the_gate_error(name: str, gate: str, qubits: tuple[int, ...]) -> None:
+    assert error_events.dephasing_too_much(name, qubits) == 0
+    channel = error_events.gate_channel(name, gate, qubits)
     np.testing.assert_allclose(
-        pauli_noise.gate_probabilities(name, gate, qubits), process / process.sum(), atol=1e-12
+        event_superoperator(channel), SuperOp(noise.gate_error(name, gate, qubits)).data, atol=1e-9
     )
+
+
+def test_events_of_a_delay_are_exactly_its_relaxation() -> None:
+    probabilities = error_events.relaxation_event_probabilities("fake_fez", 3, 50e-6)
+    np.testing.assert_allclose(
+        event_superoperator(error_events.Channel(None, (probabilities,))),
+        SuperOp(noise.relaxation("fake_fez", 3, 50e-6)).data,
+        atol=1e-9,
+    )
+
+
+def test_events_where_t2_is_above_t1() -> None:
+    """Populations and the gate's average error are right; coherences are what is not."""
+    qubit = next(q for q in range(156) if error_events.dephasing_too_much("fake_fez", [q]))
+    relaxation = noise.relaxation("fake_fez", qubit, 50e-6)
+    probabilities = error_events.relaxation_event_probabilities("fake_fez", qubit, 50e-6)
+    assert probabilities[1] == 0
+    ours = event_superoperator(error_events.Channel(None, (probabilities,)))
+    exact = np.asarray(SuperOp(relaxation).data)
+    np.testing.assert_allclose(ours[np.ix_([0, 3], [0, 3])], exact[np.ix_([0, 3], [0, 3])], atol=1e-9)
+    assert 0 < ours[1, 1].real < exact[1, 1].real
+    gate = SuperOp(event_superoperator(error_events.gate_channel("fake_fez", "sx", (qubit,))))
+    expected = average_gate_fidelity(SuperOp(noise.gate_error("fake_fez", "sx", (qubit,))))
+    assert average_gate_fidelity(gate) == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_ideal_device_has_no_noise() -> None:
     assert noise.gate_error("ideal", "cz", (0, 5)) is None
     assert noise.relaxation("ideal", 3, 1e-3) is None
     assert noise.readout_matrix("ideal", 3).tolist() == [[1, 0], [0, 1]]
-    assert pauli_noise.gate_probabilities("ideal", "cz", (0, 5)) is None
+    assert error_events.gate_channel("ideal", "cz", (0, 5)) is None
     assert noise.gate_error("fake_fez", "rz", (0,)) is None

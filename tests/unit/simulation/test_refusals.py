@@ -81,10 +81,24 @@ def test_an_rzz_angle_that_hardware_does_not_take(primitive_params: Params) -> N
         ("sampler", b'{"pubs": [["OPENQASM 3.0; gibberish"]]}'),
         ("sampler", b'{"pubs": [[{"__type__": "QuantumCircuit", "__value__": "eJw="}]]}'),
         ("estimator", b'{"pubs": [[3]]}'),
+        ("sampler", b'{"pubs": 5}'),
+        ("sampler", b'{"pubs": "x"}'),
+        ("sampler", b'{"pubs": [["x"]]}'),
+        ("sampler", b'{"pubs": {"a": 1}}'),
+        ("sampler", b'{"pubs": [], "options": [1, 2]}'),
+        ("sampler", b'{"pubs": [], "options": "x"}'),
+        ("sampler", b'{"pubs": [], "options": {"simulator": "x"}}'),
+        ("sampler", b'{"pubs": [], "options": {"simulator": {"seed_simulator": "abc"}}}'),
+        ("sampler", b'{"pubs": [], "options": {"simulator": {"seed_simulator": -1}}}'),
+        ("estimator", b'{"pubs": [], "options": {"seed_estimator": {}}}'),
+        ("estimator", b'{"pubs": [], "resilience_level": "x"}'),
+        ("estimator", b'{"pubs": [], "options": {"resilience": 3}}'),
     ],
 )
 def test_params_that_cannot_be_read(program_id: str, params: bytes) -> None:
-    assert refused("ideal", program_id, params).code == 1603
+    error = refused("ideal", program_id, params)
+    assert error.code == 1603
+    assert not error.message.endswith(": ")
 
 
 def test_an_option_with_a_wrong_value(primitive_params: Params) -> None:
