@@ -63,8 +63,26 @@ BASE = {
 
 ODD = st.one_of(
     st.sampled_from(
-        [None, True, False, 0, -1, 1, 2, 3, 10**30, 1.5, -1e300, 1e-300, "", "x", "ZZ", "c", "e", "of", "all"]
-        + [
+        [
+            None,
+            True,
+            False,
+            0,
+            -1,
+            1,
+            2,
+            3,
+            10**30,
+            1.5,
+            -1e300,
+            1e-300,
+            "",
+            "x",
+            "ZZ",
+            "c",
+            "e",
+            "of",
+            "all",
             "pi/0",
             "9**9**9",
             "1j",
@@ -75,8 +93,6 @@ ODD = st.one_of(
             "${env:HOME}",
             "${",
             "$${n}",
-        ]
-        + [
             [],
             [[]],
             {},
@@ -86,24 +102,31 @@ ODD = st.one_of(
             {"": 1},
             {"file": "none.npy"},
             {"file": "../x.npy"},
-        ]
-        + [{"linspace": [0, 1, 3]}, {"linspace": 3}, {"arange": [0, 1, 1e-30]}, {"logspace": [0, 400, 2]}]
-        + [{"random": {"shape": [10**6, 10**6], "seed": 1}}, {"random": {"seed": True}}, {"random": []}]
-        + [
+            {"linspace": [0, 1, 3]},
+            {"linspace": 3},
+            {"arange": [0, 1, 1e-30]},
+            {"logspace": [0, 400, 2]},
+            {"random": {"shape": [10**6, 10**6], "seed": 1}},
+            {"random": {"seed": True}},
+            {"random": []},
             {"grid": {"a": [1, 2]}},
             {"zip": {"a": [1], "b": [1, 2]}},
             {"values": {"values": {}}},
             {"ZZ": {"on": [0, 0]}},
-        ]
-        + [
             {"of": "of"},
             {"qasm": ""},
             {"qasm": QASM},
             {"files": "**"},
             {"library": "XGate"},
             {"library": "Measure"},
+            "2026-01-01",
+            "\x00",
+            "é" * 50,
+            "a.b",
+            "../x",
+            "/etc/passwd",
+            {"steps": [1, 2]},
         ]
-        + ["2026-01-01", "\u0000", "é" * 50, "a.b", "../x", "/etc/passwd", {"steps": [1, 2]}]
     ),
     st.text(max_size=5),
     st.floats(allow_nan=False, allow_infinity=False),
