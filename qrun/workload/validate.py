@@ -141,7 +141,9 @@ def _mistakes(document: Document, error: ValidationError) -> list[WorkloadError]
     further = {tuple(detail["loc"])[:end] for detail in details for end in range(len(detail["loc"]) - 1)}
     told: dict[str, WorkloadError] = {}
     for detail in details:
-        if detail["type"] in _SHADOWED_TYPES and tuple(detail["loc"])[:-1] in further:
+        location = tuple(detail["loc"])
+        member = len(document.trim(location)) < len(location)
+        if member and detail["type"] in _SHADOWED_TYPES and location[:-1] in further:
             continue
         mistake = _mistake(document, detail)
         told.setdefault(str(mistake), mistake)
