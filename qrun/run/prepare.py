@@ -19,7 +19,7 @@ from qrun.workload.document import Document
 from qrun.workload.isa import IsaPub, compile_pubs
 from qrun.workload.load import ESTIMATOR, SAMPLER, Workload, load_workload
 from qrun.workload.model import LeastBusyBackend, WorkloadFile
-from qrun.workload.words import did_you_mean
+from qrun.workload.validate import did_you_mean
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
