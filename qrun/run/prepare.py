@@ -205,7 +205,7 @@ def _ledger_pubs(planned: Sequence[PlannedJob], workload: Workload) -> list[Ledg
             shots=pub.shots,
             precision=pub.precision,
             shape=pub.shape,
-            observables=_labels(workload.file.pubs[pub.index].observables),
+            observables=_labels(workload.file.pubs[int(pub.location[1])].observables),
         )
         for pub in workload.pubs
     ]

@@ -94,9 +94,9 @@ def load_workload(document: Document, file: WorkloadFile | None = None) -> Workl
             raise in_file_order([*error.mistakes, *_more_mistakes(document)]) from None
     loader = _Loader(file, document)
     pubs = loader.pubs()
-    if loader.mistakes:
-        raise in_file_order(loader.mistakes)
-    _refuse_equal_names(pubs, document)
+    mistakes = [*loader.mistakes, *_equal_names(pubs, document)]
+    if mistakes:
+        raise in_file_order(mistakes)
     return Workload(file, document, tuple(pubs))
 
 
@@ -109,8 +109,8 @@ def _more_mistakes(document: Document) -> list[WorkloadError]:
     if rest is None:
         return []
     loader = _Loader(rest.file, rest.document, rest.broken)
-    loader.pubs()
-    return loader.mistakes
+    pubs = loader.pubs()
+    return [*loader.mistakes, *_equal_names(pubs, rest.document)]
 
 
 class _Loader:
@@ -235,12 +235,17 @@ def _check_broadcast(pub: Pub, document: Document) -> None:
         ) from None
 
 
-def _refuse_equal_names(pubs: list[Pub], document: Document) -> None:
+def _equal_names(pubs: list[Pub], document: Document) -> list[WorkloadError]:
+    """PUBs whose name another one has already; results could not be told apart by it."""
     seen: set[str] = set()
+    mistakes = []
     for pub in pubs:
         if pub.name in seen:
-            raise document.error((*pub.location, "name"), f"Two PUBs are called {pub.name!r}.", "Rename one.")
+            mistakes.append(
+                document.error((*pub.location, "name"), f"Two PUBs are called {pub.name!r}.", "Rename one.")
+            )
         seen.add(pub.name)
+    return mistakes
 
 
 def _check_measures(circuit: QuantumCircuit, name: str, document: Document, location: Location) -> None:

@@ -19,7 +19,8 @@ from qrun.workload.model import (
     Transpile,
     WorkloadFile,
 )
-from qrun.workload.words import did_you_mean, dotted
+from qrun.workload.words import did_you_mean as did_you_mean  # other rooms take it from here
+from qrun.workload.words import dotted
 
 
 class InvalidWorkload(WorkloadError):
@@ -141,7 +142,9 @@ def _mistakes(document: Document, error: ValidationError) -> list[WorkloadError]
     further = {tuple(detail["loc"])[:end] for detail in details for end in range(len(detail["loc"]) - 1)}
     told: dict[str, WorkloadError] = {}
     for detail in details:
-        if detail["type"] in _SHADOWED_TYPES and tuple(detail["loc"])[:-1] in further:
+        location = tuple(detail["loc"])
+        member = len(document.trim(location)) < len(location)
+        if member and detail["type"] in _SHADOWED_TYPES and location[:-1] in further:
             continue
         mistake = _mistake(document, detail)
         told.setdefault(str(mistake), mistake)
@@ -151,10 +154,10 @@ def _mistakes(document: Document, error: ValidationError) -> list[WorkloadError]
 
 
 def _mistake(document: Document, detail: Mapping[str, Any]) -> WorkloadError:
-    location = tuple(detail["loc"])
+    location = _without_tag(tuple(detail["loc"]))
     kind, key = detail["type"], location[-1] if location else ""
     if kind == "extra_forbidden":
-        known = _known_keys(location)
+        known = _known_keys(tuple(detail["loc"]))
         return document.error(
             location, f"There is no key {key!r} here.", did_you_mean(str(key), known), at_key=True
         )
@@ -173,6 +176,14 @@ def _mistake(document: Document, detail: Mapping[str, Any]) -> WorkloadError:
     message = detail["msg"].removeprefix("Value error, ")
     shown = dotted(document.trim(location))
     return document.error(location, f"{shown}: {message}." if shown else f"{message}.", _given(detail))
+
+
+def _without_tag(location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A location without the circuit's kind that pydantic puts in, which is also a key of the circuit."""
+    for depth, top in ((2, "circuits"), (3, "pubs")):
+        if location[:1] == (top,) and len(location) > depth and (depth == 2 or location[2] == "circuit"):
+            return (*location[:depth], *location[depth + 1 :])
+    return location
 
 
 def _known_keys(location: Sequence[str | int]) -> list[str]:

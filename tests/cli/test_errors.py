@@ -210,3 +210,18 @@ def test_a_maximum_time_above_the_services_is_told_in_words(qrun):
     done = qrun("submit", "workloads/bell.yaml", "--mode", "batch", "--max-time", "100h", code=3)
     assert "28800" in done.stderr
     assert "{" not in done.stderr
+def test_a_workload_from_standard_input_with_settings(qrun):
+    words = ("submit", "-", "--set", "pubs.0.shots=7", "--set", "name=changed", "--set", "pubs.0.name=p")
+    run = qrun(*words, stdin=GOOD).stdout.strip()
+    [pub] = qrun.json("results", run, "--format", "json")["pubs"]
+    assert (pub["shots"], pub["name"]) == (7, "p")
+
+
+def test_mistakes_of_standard_input_and_of_settings(qrun):
+    done = qrun(
+        "submit", "-", "--set", "defaults.shotz=1", stdin=GOOD.replace("circuit: c", "circuit: d"), code=2
+    )
+    assert "-:6:15: There is no circuit 'd'" in done.stderr
+    assert "--set defaults.shotz: There is no key 'shotz'" in done.stderr
+    text = GOOD.replace("circuit: c,", "circuit: {python: 'c.py:f'},")
+    assert "--trust" in qrun("submit", "-", stdin=text, code=2).stderr

@@ -67,13 +67,35 @@ def test_exit_codes_in_the_readme_are_those_of_the_program():
 
 @pytest.mark.parametrize(
     "key",
-    ["name", "backend", "mode", "service", "max_time", "tags", "defaults", "circuits", "observables", "pubs"],
+    [
+        "name",
+        "backend",
+        "mode",
+        "service",
+        "max_time",
+        "tags",
+        "defaults",
+        "circuits",
+        "observables",
+        "pubs",
+        "include",
+        "vars",
+    ],
 )
 def test_every_key_of_a_workload_is_in_the_readme(key):
     from qrun.workload.model import WorkloadFile
 
     assert key in WorkloadFile.model_fields
     assert f"| `{key}` |" in README
+
+
+def test_every_kind_of_circuit_and_every_generator_is_in_the_readme():
+    from qrun.workload.arrays import GENERATORS
+    from qrun.workload.model import CIRCUIT_KINDS
+    from qrun.workload.parameters import SWEEPS
+
+    for word in (*CIRCUIT_KINDS, *GENERATORS, *SWEEPS, "assign", "inverse", "repeat", "measure", "matrix"):
+        assert word == "values" or f"{{{word}: " in README or f"`{word}: " in README, word
 
 
 def test_ci_runs_the_test_command_of_the_readme():

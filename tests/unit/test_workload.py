@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import textwrap
 
@@ -234,6 +235,57 @@ def test_all_mistakes_are_told_at_once():
     with pytest.raises(InvalidWorkload) as error:
         load(text)
     assert [m.line for m in error.value.mistakes] == [11, 12]
+
+
+def test_mistakes_of_every_kind_are_told_together():
+    text = with_pubs(
+        "{circuit: bell, shotz: 1, observables: ZQ}",
+        "{circuit: nix}",
+        "{circuit: broken}",
+        "{circuit: bell, shots: true}",
+        "{circuit: bell, name: same}",
+        "{circuit: bell, name: same}",
+    ).replace("circuits:\n", "circuits:\n  broken: {qasn: x}\n")
+    text = text.replace("backend: fake_fez", "backend: {least_bussy: {}}\nmode: sesion\ndefaults: null")
+    with pytest.raises(InvalidWorkload) as error:
+        load(text)
+    assert [(m.line, m.message[:24]) for m in error.value.mistakes] == [
+        (3, "The key 'least_busy' is "),
+        (3, "There is no key 'least_b"),
+        (4, "mode: 'sesion' is none o"),
+        (5, "defaults: Input should b"),
+        (7, "circuits.broken: a circu"),
+        (14, "There is no key 'shotz' "),
+        (14, "'ZQ' is neither an obser"),
+        (15, "There is no circuit 'nix"),
+        (17, "pubs[3].shots: this is a"),
+        (19, "Two PUBs are called 'sam"),
+    ]
+
+
+@pytest.mark.parametrize("odd", ["true", "null", "[]", "{}", "[[]]", "-1", "1.5", "''", "2026-01-01"])
+def test_odd_values_anywhere_are_refused_or_taken(odd):
+    for line in GOOD.splitlines():
+        for key in (
+            "name",
+            "backend",
+            "circuits",
+            "bell",
+            "qasm",
+            "args",
+            "reps",
+            "parity",
+            "ZZ",
+            "pubs",
+            "shots",
+        ):
+            for value in (f"{key}: {odd}", f"{{{key}: {odd}"):
+                if f"{key}: " in line or line == f"{key}:":
+                    with contextlib.suppress(WorkloadError):
+                        load(GOOD.replace(line, line.split(key)[0].rstrip("{") + value))
+    for key in ("mode", "service", "max_time", "tags", "defaults", "vars", "include", "pubs", "observables"):
+        with contextlib.suppress(WorkloadError):
+            load(GOOD.replace("backend: fake_fez", f"{key}: {odd}"))
 
 
 def test_a_broken_circuit_is_told_once_however_many_pubs_use_it():
