@@ -35,6 +35,11 @@ Amplitudes = npt.NDArray[np.complex64]
 _BYTES_AT_ONCE = 2**21
 """Lanes are done in chunks of this size: larger ones leave the processor's cache."""
 _FEWEST_LANES = 8
+_GROUP = 4
+"""Qubits of a group: its matrices are small next to a statevector, and products with them are efficient."""
+_COLUMNS = 16
+"""Columns of one such product. Larger ones OpenBLAS shares out to threads, which takes 20 times as long when
+other workers have the processor's cores."""
 
 _IDENTITY = np.eye(2, dtype=np.complex64)
 _PAULIS = np.array(
@@ -220,18 +225,23 @@ def _fixed_matrix(gate: type[Instruction], angles: tuple[Any, ...]) -> Amplitude
 
 
 class _States:
-    """Statevectors of some lanes, shape ``(2**qubits, lanes)``.
+    """Statevectors of some lanes, shape ``(lanes, 2**qubits, 1)``.
 
-    Gates on single qubits, and Paulis that strike, gather in a matrix for each qubit and lane; they are
-    applied when something else happens to the qubit.
+    Passing through all amplitudes is what costs, so as much as possible is done before: gates on a
+    qubit, and Paulis that strike it, are multiplied into a 2 × 2 matrix for each lane, which *waits*;
+    where another gate needs it, it goes into the matrix that is *gathered* for a group of four neighbouring
+    qubits, and so do gates between those. Only a gate between groups takes that to the amplitudes.
     """
 
     def __init__(self, qubits: int, lanes: int, rng: np.random.Generator) -> None:
         self._rng = rng
         self._lanes = lanes
-        self._amplitudes = np.zeros((2**qubits, lanes), dtype=np.complex64)
-        self._amplitudes[0] = 1
+        self._qubits = qubits
+        self._amplitudes = np.zeros((lanes, 2**qubits, 1), dtype=np.complex64)
+        self._amplitudes[:, 0] = 1
+        self._spare = np.empty_like(self._amplitudes)
         self._waiting: list[Amplitudes | None] = [None] * qubits
+        self._gathered: list[Amplitudes | None] = [None] * -(-qubits // _GROUP)
 
     def apply_to_one(self, gates: Amplitudes, qubit: int) -> None:
         """Let a gate wait, ``(2, 2)`` or one for each lane."""
@@ -245,78 +255,135 @@ class _States:
             waiting = self._waiting[qubit]
             # Diagonal gates commute, so those that wait may go on waiting.
             if waiting is not None and not (is_diagonal and not waiting[..., 0, 1].any()):
-                self._settle(qubit)
-        parts = [self._where({low: index & 1, high: index >> 1}) for index in range(4)]
-        if is_diagonal:
-            for part, factor in zip(parts, np.diag(gate), strict=True):
-                if factor != 1:
-                    np.multiply(part, factor, out=part)
+                self._gather(qubit)
+        group = low // _GROUP
+        if group == high // _GROUP:
+            gathered = self._group_matrix(group)
+            _apply_to_two(gathered, gate, low - group * _GROUP, high - group * _GROUP)
             return
-        after = [
-            sum(gate[row, column] * parts[column] for column in np.flatnonzero(gate[row])) for row in range(4)
-        ]
-        for part, value in zip(parts, after, strict=True):
-            part[...] = value
+        self._settle(group)
+        self._settle(high // _GROUP)
+        _apply_to_two(self._amplitudes, gate, low, high)
 
     def strike(self, qubit: int, kind: int, lane: int) -> None:
         """Let an error strike one lane."""
-        if kind == RESET:
-            self._reset(qubit, lane)
-            return
         waiting = self._waiting[qubit]
         each = np.broadcast_to(_IDENTITY if waiting is None else waiting, (self._lanes, 2, 2)).copy()
-        each[lane] = _PAULIS[kind] @ each[lane]
         self._waiting[qubit] = each
+        if kind == RESET:
+            self._settle_lane(qubit, each[lane], lane)
+            each[lane] = _IDENTITY
+            self._reset(qubit, lane)
+        else:
+            each[lane] = _PAULIS[kind] @ each[lane]
 
     def draw(self, counts: IntArray) -> IntArray:
         """Measure all qubits, each lane as often as ``counts`` says; outcomes lane by lane."""
-        for qubit in range(len(self._waiting)):
-            self._settle(qubit)
-        weights = np.ascontiguousarray((self._amplitudes.real**2 + self._amplitudes.imag**2).T)
-        edges = np.cumsum(weights, axis=1, dtype=np.float64)
+        for qubit in range(self._qubits):
+            self._gather(qubit)
+        for group in range(len(self._gathered)):
+            self._settle(group)
+        amplitudes = self._amplitudes[:, :, 0]
+        edges = np.cumsum(amplitudes.real**2 + amplitudes.imag**2, axis=1, dtype=np.float64)
         found = [
             # Side "right", so that an outcome without weight is never drawn.
             np.searchsorted(edge, self._rng.random(count) * edge[-1], side="right")
             for edge, count in zip(edges, counts.tolist(), strict=True)
         ]
-        outcomes: IntArray = np.minimum(np.concatenate(found), len(self._amplitudes) - 1)
+        outcomes: IntArray = np.minimum(np.concatenate(found), 2**self._qubits - 1)
         return outcomes
 
-    def _where(self, values: dict[int, int]) -> Amplitudes:
-        """A view of the amplitudes where qubits have given values."""
-        shape: list[int] = []
-        index: list[int | slice] = []
-        above = len(self._waiting)
-        for qubit in sorted(values, reverse=True):
-            shape += [2 ** (above - qubit - 1), 2]
-            index += [slice(None), values[qubit]]
-            above = qubit
-        return self._amplitudes.reshape(*shape, 2**above, self._lanes)[tuple(index)]
+    def _group_matrix(self, group: int) -> Amplitudes:
+        gathered = self._gathered[group]
+        if gathered is None:
+            size = 2 ** min(_GROUP, self._qubits - group * _GROUP)
+            gathered = np.tile(np.eye(size, dtype=np.complex64), (self._lanes, 1, 1))
+            self._gathered[group] = gathered
+        return gathered
 
-    def _settle(self, qubit: int) -> None:
-        """Apply what waits for a qubit."""
+    def _gather(self, qubit: int) -> None:
+        """Take what waits for a qubit into its group's matrix."""
         waiting, self._waiting[qubit] = self._waiting[qubit], None
-        if waiting is None:
+        if waiting is not None:
+            _apply_to_one(self._group_matrix(qubit // _GROUP), waiting, qubit % _GROUP)
+
+    def _settle(self, group: int) -> None:
+        """Take a group's matrix to the amplitudes."""
+        gathered, self._gathered[group] = self._gathered[group], None
+        if gathered is None:
             return
-        zero, one = self._where({qubit: 0}), self._where({qubit: 1})
-        from_zero, from_one = zero * waiting[..., 1, 0], one * waiting[..., 0, 1]
-        zero *= waiting[..., 0, 0]
-        zero += from_one
-        one *= waiting[..., 1, 1]
-        one += from_zero
+        _multiply(gathered, self._amplitudes, self._spare, group * _GROUP)
+        self._amplitudes, self._spare = self._spare, self._amplitudes
+
+    def _settle_lane(self, qubit: int, waiting: Amplitudes, lane: int) -> None:
+        """Take what waits for a qubit, and its group's matrix, to the amplitudes of one lane."""
+        group = qubit // _GROUP
+        amplitudes, gathered = self._amplitudes[lane : lane + 1], self._gathered[group]
+        if gathered is not None:
+            after = np.empty_like(amplitudes)
+            _multiply(gathered[lane : lane + 1], amplitudes, after, group * _GROUP)
+            amplitudes[...] = after
+            gathered[lane] = np.eye(gathered.shape[1])
+        _apply_to_one(amplitudes, waiting, qubit)
 
     def _reset(self, qubit: int, lane: int) -> None:
-        """Reset a qubit of one lane: measure it, and turn it to 0."""
-        waiting = self._waiting[qubit]
-        zero, one = self._where({qubit: 0})[..., lane], self._where({qubit: 1})[..., lane]
-        first, second = zero, one
-        if waiting is not None:
-            each = np.broadcast_to(waiting, (self._lanes, 2, 2)).copy()
-            gate = each[lane]
-            first, second = gate[0, 0] * zero + gate[0, 1] * one, gate[1, 0] * zero + gate[1, 1] * one
-            each[lane] = _IDENTITY
-            self._waiting[qubit] = each
-        weights = [float(np.vdot(part, part).real) for part in (first, second)]
+        """Reset a qubit of one lane, for which nothing waits: measure it, and turn it to 0."""
+        zero, one = (_where(self._amplitudes[lane : lane + 1], {qubit: value}) for value in (0, 1))
+        weights = [float(np.sum(part.real**2 + part.imag**2)) for part in (zero, one)]
         is_one = self._rng.random() * sum(weights) >= weights[0]
-        zero[...] = (second if is_one else first) / np.sqrt(weights[is_one])
+        zero[...] = (one if is_one else zero) / np.sqrt(weights[is_one])
         one[...] = 0
+
+
+def _multiply(matrices: Amplitudes, before: Amplitudes, after: Amplitudes, lowest: int) -> None:
+    """Apply a matrix for each lane to neighbouring bits, ``lowest`` and those above it."""
+    size = matrices.shape[1]
+    shape: tuple[int, ...]
+    if lowest == 0:
+        # One product of matrices instead of many of a matrix and a vector.
+        shape = (len(before), -1, min(_COLUMNS, before.shape[1] // size), size)
+        np.matmul(before.reshape(shape), matrices.swapaxes(1, 2)[:, None], out=after.reshape(shape))
+        return
+    columns = min(_COLUMNS, 2**lowest)
+    shape = (len(before), -1, size, 2**lowest // columns, columns)
+    source, result = (part.reshape(shape).swapaxes(2, 3) for part in (before, after))
+    np.matmul(matrices[:, None, None], source, out=result)
+
+
+def _where(array: Amplitudes, values: dict[int, int]) -> Amplitudes:
+    """A view of an array ``(lanes, 2**bits, more)`` where some bits have given values."""
+    lanes, size, more = array.shape
+    shape, index = [lanes], [slice(None)]  # type: list[int], list[int | slice]
+    above = size.bit_length() - 1
+    for bit in sorted(values, reverse=True):
+        shape += [2 ** (above - bit - 1), 2]
+        index += [slice(None), values[bit]]
+        above = bit
+    return array.reshape(*shape, 2**above * more)[tuple(index)]
+
+
+def _apply_to_one(array: Amplitudes, gates: Amplitudes, bit: int) -> None:
+    """Apply ``(2, 2)`` matrices, one for all lanes or one for each, to a bit in place."""
+    zero, one = _where(array, {bit: 0}), _where(array, {bit: 1})
+    each = gates[..., None, None]
+    if gates.ndim == 3:
+        each = gates.transpose(1, 2, 0)[..., None, None]
+    from_zero, from_one = zero * each[1, 0], one * each[0, 1]
+    zero *= each[0, 0]
+    zero += from_one
+    one *= each[1, 1]
+    one += from_zero
+
+
+def _apply_to_two(array: Amplitudes, gate: Amplitudes, low: int, high: int) -> None:
+    """Apply a ``(4, 4)`` matrix to two bits in place."""
+    parts = [_where(array, {low: index & 1, high: index >> 1}) for index in range(4)]
+    after = [
+        sum(gate[row, column] * parts[column] for column in np.flatnonzero(gate[row]))
+        if np.any(gate[row] != np.eye(4)[row])
+        else None
+        for row in range(4)
+    ]
+    for part, value in zip(parts, after, strict=True):
+        if value is not None:
+            part[...] = value
