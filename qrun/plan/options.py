@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from qrun.errors import WorkloadError
 from qrun.plan.jobs import PlannedJob
@@ -20,7 +21,7 @@ def check_workload_options(
     Raises:
         InvalidWorkload: An option is unknown to every primitive in use, or has a wrong value.
     """
-    mistakes = _unknown_names(workload, option_names)
+    mistakes = _unknown_names(workload, option_names) + _reserved(workload)
     generation = workload.file.defaults.primitives
     for job in jobs:
         for mistake in check_options(job.primitive, job.options, generation):
@@ -46,6 +47,22 @@ _OURS = {
     "tags": "tags",
 }
 """What is written elsewhere in a workload file, whichever generation is in use."""
+
+
+def _reserved(workload: Workload) -> list[WorkloadError]:
+    """Tags in the options would be lost among those that qrun gives each job."""
+    places: list[tuple[Location, Mapping[str, Any]]] = [(("defaults",), workload.file.defaults.options)]
+    places += [(pub.location, pub.own_options) for pub in workload.pubs]
+    return [
+        workload.document.error(
+            (*location, "options", "environment", "job_tags"),
+            "The jobs' tags are not set among the options.",
+            "Write tags: [...] at the top of the file.",
+            at_key=True,
+        )
+        for location, options in places
+        if isinstance(options.get("environment"), dict) and "job_tags" in options["environment"]
+    ]
 
 
 def _unknown_names(workload: Workload, option_names: Mapping[str, Collection[str]]) -> list[WorkloadError]:

@@ -271,6 +271,14 @@ def _check_size(text: str, path: str) -> None:
             raise WorkloadError(message, hint, path=path, line=line, column=column)
 
 
+def _number_as_written(text: str, value: int) -> int | str:
+    """A whole number as people mean it: YAML 1.1 has 010 for eight and 1:30 for ninety."""
+    if ":" in text:
+        return text
+    digits = text.lstrip("+-").replace("_", "")
+    return int(text.replace("_", "")) if digits.isdigit() else value
+
+
 class _Walker:
     """Builds plain data from YAML nodes and notes where each value stands."""
 
@@ -314,11 +322,16 @@ class _Walker:
             value = self.loader.construct_object(node)
         except yaml.YAMLError:
             raise self._error(node, f"The tag {node.tag!r} is not allowed.", "Write plain values.") from None
-        except ValueError as error:
-            raise self._error(node, f"This value can't be read: {error}.") from None
+        except (ValueError, KeyError, AttributeError):
+            # A tag such as !!bool before what is none; the constructors fail on it in ways of their own.
+            raise self._error(
+                node, f"{str(node.value)[:60]!r} is not what its tag says.", "Leave the tag out."
+            ) from None
         plain = isinstance(node, yaml.ScalarNode) and not node.style
         if plain and isinstance(value, str) and _EXPONENT.fullmatch(value):
             value = float(value)
+        if plain and isinstance(value, int) and not isinstance(value, bool):
+            value = _number_as_written(str(node.value), value)
         if isinstance(value, float) and not math.isfinite(value):
             raise self._error(node, "This number is not finite.", "Give a finite number.")
         if isinstance(value, str):

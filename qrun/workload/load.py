@@ -225,7 +225,7 @@ def _precision(spec: PubSpec, file: WorkloadFile, options: Mapping[str, Any]) ->
 def _check_broadcast(pub: Pub, document: Document) -> None:
     try:
         _ = pub.shape
-    except ValueError:
+    except (ValueError, RuntimeError):
         observables = pub.observables.shape if pub.observables is not None else ()
         values = pub.parameter_values.shape if pub.parameter_values is not None else ()
         raise document.error(

@@ -88,8 +88,8 @@ class Transpile(_Strict):
     """Options of ``generate_preset_pass_manager``; names of methods are checked against installed plugins."""
 
     optimization_level: Literal[0, 1, 2, 3] = 2
-    seed_transpiler: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    initial_layout: list[Annotated[int, Field(ge=0)]] | None = None
+    seed_transpiler: Annotated[int, Field(ge=0, lt=2**32, strict=True)] | None = None
+    initial_layout: list[Annotated[int, Field(ge=0, strict=True)]] | None = None
     layout_method: str | None = None
     routing_method: str | None = None
     translation_method: str | None = None

@@ -73,7 +73,7 @@ class Observables:
             nested = self._resolve(spec, num_qubits, location)
             try:
                 found = self._built[key] = ObservablesArray.coerce(nested)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, RuntimeError) as error:
                 message = str(getattr(error, "message", "") or error).strip("'\"")
                 if "<class 'list'>" in message:  # how qiskit tells of lists beside what is none
                     message = "some are lists where others are not"

@@ -82,7 +82,7 @@ class _Values:
         values = self._values(spec, location)
         try:
             return BindingsArray(self._broadcast(values, location))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RuntimeError) as error:
             raise self._document.error(
                 location,
                 f"These parameter values do not fit together: {error}.",

@@ -136,12 +136,26 @@ def _sound_pubs(pubs: Sequence[Any], wrong: Sequence[tuple[Any, ...]]) -> dict[i
     }
 
 
+_MESSAGES = {
+    "string_pattern_mismatch": "must begin with a letter or digit; letters, digits, '.', '_' and '-' may "
+    "follow, up to 60 in all",
+    "model_type": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+}
+
+
 def _mistakes(document: Document, error: ValidationError) -> list[WorkloadError]:
     details = error.errors(include_url=False, include_context=True)
     # A union tells of each member that did not fit; the one that got further into the value is meant.
     further = {tuple(detail["loc"])[:end] for detail in details for end in range(len(detail["loc"]) - 1)}
     told: dict[str, WorkloadError] = {}
+    names = {tuple(detail["loc"])[:-1] for detail in details if detail["type"] == "string_type"}
     for detail in details:
+        # Where a name or a mapping may stand and neither does, one sentence is enough.
+        if detail["type"] == "model_type" and tuple(detail["loc"])[:-1] in names:
+            continue
         location = tuple(detail["loc"])
         member = len(document.trim(location)) < len(location)
         if member and detail["type"] in _SHADOWED_TYPES and location[:-1] in further:
@@ -173,7 +187,7 @@ def _mistake(document: Document, detail: Mapping[str, Any]) -> WorkloadError:
         return document.error(
             location, f"The key {key!r} is missing{' in ' + under if under else ''}.", _example(str(key))
         )
-    message = detail["msg"].removeprefix("Value error, ")
+    message = _MESSAGES.get(kind) or detail["msg"].removeprefix("Value error, ")
     shown = dotted(document.trim(location))
     return document.error(location, f"{shown}: {message}." if shown else f"{message}.", _given(detail))
 

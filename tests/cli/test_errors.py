@@ -210,6 +210,8 @@ def test_a_maximum_time_above_the_services_is_told_in_words(qrun):
     done = qrun("submit", "workloads/bell.yaml", "--mode", "batch", "--max-time", "100h", code=3)
     assert "28800" in done.stderr
     assert "{" not in done.stderr
+
+
 def test_a_workload_from_standard_input_with_settings(qrun):
     words = ("submit", "-", "--set", "pubs.0.shots=7", "--set", "name=changed", "--set", "pubs.0.name=p")
     run = qrun(*words, stdin=GOOD).stdout.strip()
