@@ -56,7 +56,7 @@ def load(old: str, new: str):
     ],
 )
 def test_odd_values_are_told_once_with_their_place(old, new, line):
-    with pytest.raises(Exception) as error:  # noqa: PT011
+    with pytest.raises(Exception) as error:
         load(old, new)
     mistakes = error.value.mistakes if isinstance(error.value, InvalidWorkload) else [error.value]
     assert [mistake.line for mistake in mistakes] == [line]
