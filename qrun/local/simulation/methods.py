@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from qrun.local.simulation.components import Component
 
-MAX_EXACT_QUBITS = 11
-"""Widest density matrix (64 MiB); wider noisy components are cheaper shot by shot."""
+MAX_EXACT_QUBITS = 10
+"""Widest density matrix (16 MiB); wider noisy components are cheaper shot by shot.
+
+Measured, a three-step Trotter circuit with 1024 shots: 4.4 s a set of values for 11 qubits, 0.3 s as lanes.
+"""
 MAX_STATEVECTOR_QUBITS = 16
 """Widest statevector that is evolved many times; beyond it matrix product states take over where they fit."""
 CHEAP_BOND_QUBITS = 5
