@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -43,6 +43,12 @@ class Account:
     """Name in the client's account file, where the account came from there."""
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     """Variables that the client needs in the environment to reach this service."""
+    proxies: dict[str, str] = field(default_factory=dict, repr=False)
+    """Proxy by scheme, as the saved account has it. Its URL may hold a password."""
+    verify: bool = True
+    """Whether the certificate of the service is checked."""
+    private_endpoint: bool = False
+    """Whether the service is reached over IBM's private network."""
     first_poll_seconds: float = 1.0
     """How soon a follower asks again at first. The local service charges nobody for a question."""
 
@@ -55,14 +61,10 @@ class Account:
         """The same account at another instance, such as the one that a run in the ledger used."""
         if instance is None or instance == self.instance:
             return self
-        return _account(
-            name=self.name,
-            url=self.url,
-            token=self.token,
-            instance=instance,
-            saved_as=self.saved_as,
-            environment=self.environment,
-        )
+        if self.name == LOCAL:
+            # There is one instance; a run of before the state was reset names one that is gone.
+            return self
+        return replace(self, instance=instance, api_url=_api_url(self.url, instance, self.private_endpoint))
 
 
 def find_account(name: str) -> Account:
@@ -132,7 +134,13 @@ def _from_file(name: str | None) -> Account:
             f"The account file {path} can't be read: {error}.",
             "Repair it, or save the account again with QiskitRuntimeService.save_account(...).",
         ) from None
-    usable = {key: value for key, value in saved.items() if value.get("channel") in _CHANNELS}
+    if not isinstance(saved, dict):
+        saved = {}
+    usable = {
+        key: value
+        for key, value in saved.items()
+        if isinstance(value, dict) and value.get("channel") in _CHANNELS
+    }
     key = name or _default_name(usable)
     if key is None or key not in usable:
         known = ", ".join(sorted(usable)) or "none"
@@ -148,6 +156,9 @@ def _from_file(name: str | None) -> Account:
         token=entry.get("token") or "",
         instance=entry.get("instance"),
         saved_as=key,
+        proxies=(entry.get("proxies") or {}).get("urls") or {},
+        verify=entry.get("verify") is not False,
+        private_endpoint=bool(entry.get("private_endpoint")),
     )
 
 
@@ -155,7 +166,9 @@ def _default_name(accounts: dict[str, dict[str, Any]]) -> str | None:
     for key, value in accounts.items():
         if value.get("is_default_account"):
             return key
-    return next((key for key in _DEFAULT_NAMES if key in accounts), None)
+    channel = os.environ.get("QISKIT_IBM_CHANNEL") or _CHANNELS[0]
+    of_channel = (key for key, value in accounts.items() if value.get("channel") == channel)
+    return next((key for key in (*_DEFAULT_NAMES, *of_channel) if key in accounts), None)
 
 
 def _account(
@@ -165,30 +178,38 @@ def _account(
     token: str,
     instance: str | None,
     saved_as: str | None = None,
-    environment: dict[str, str] | None = None,
+    proxies: dict[str, str] | None = None,
+    verify: bool = True,
+    private_endpoint: bool = False,
 ) -> Account:
-    if not token:
+    if not token or not isinstance(token, str):
         raise AccountError(
             f"The account {name!r} has no token.",
             "Save it again with QiskitRuntimeService.save_account(...).",
         )
     if instance == "auto":
         instance = None
-    host = urlparse(url)
+    try:
+        host = urlparse(url)
+    except ValueError:
+        raise AccountError(f"The URL of the account {name!r} is not one.", "Save it again.") from None
+    private = "private." if private_endpoint else ""
     return Account(
         name=name,
         url=url,
-        api_url=_api_url(url, instance),
-        iam_url=os.environ.get("IAM_URL") or f"{host.scheme}://iam.{host.hostname}",
+        api_url=_api_url(url, instance, private_endpoint),
+        iam_url=os.environ.get("IAM_URL") or f"{host.scheme}://{private}iam.{host.hostname}",
         token=token,
         instance=instance,
         saved_as=saved_as,
-        environment=environment or {},
+        proxies=proxies or {},
+        verify=verify,
+        private_endpoint=private_endpoint,
         first_poll_seconds=0.1 if host.hostname in ("127.0.0.1", "localhost") else 1.0,
     )
 
 
-def _api_url(url: str, instance: str | None) -> str | None:
+def _api_url(url: str, instance: str | None, private_endpoint: bool) -> str | None:
     """The REST base as the client derives it: the region in the CRN chooses the host."""
     if "experimental" in url:
         return url
@@ -197,5 +218,7 @@ def _api_url(url: str, instance: str | None) -> str | None:
         return None
     region = parts[5]
     prefix = "" if region == "us-east" else f"{region}."
+    if private_endpoint:
+        prefix = f"private.{region}."
     host = urlparse(url)
     return f"{host.scheme}://{prefix}quantum.{host.hostname}/api/v1"

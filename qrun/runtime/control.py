@@ -65,6 +65,12 @@ class ControlChannel:
         # A proxy that the shell names is not for this machine's own address.
         self._http = httpx.Client(
             trust_env=not account.is_loopback,
+            verify=account.verify,
+            mounts={
+                f"{scheme}://": httpx.HTTPTransport(proxy=url, verify=account.verify)
+                for scheme, url in account.proxies.items()
+                if scheme in ("http", "https")
+            },
             timeout=httpx.Timeout(30.0, connect=10.0),
             headers={"IBM-API-Version": API_VERSION, "Accept": "application/json"},
         )
