@@ -44,9 +44,13 @@ class Finishing:
         return self
 
     def __exit__(self, *details: Any) -> None:
-        # Once asked to stop the program ends; a signal that comes late must not change its exit code.
         if not self.asked:
             self._handlers.__exit__(*details)
+            return
+        # The program ends now. A signal that comes late must not change its exit code, and the interpreter
+        # takes handlers of its own away while it shuts down, but leaves what is ignored.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:

@@ -107,7 +107,8 @@ def test_a_prepared_job_is_sent_later_and_its_stored_result_decoded(
         before = len(channel.jobs(tags=["t-s"]))
         opened = client.open_mode(mode, backend)
         ids = [opened.send(sampler), opened.send(estimator)]
-        opened.close()
+        if opened.session_id:
+            channel.close_session(opened.session_id)
         assert (opened.session_id is None) == (mode == "job")
         jobs = channel.jobs(tags=["t-s"])
         assert len(jobs) == before + 1, "preparing sends nothing, sending sends once"
@@ -179,8 +180,9 @@ def test_m16_times_to_live_are_the_services(account, client, backend):
             60,
             1234,
         )
-        opened.close()
+        channel.close_session(opened.session_id)
         assert channel.session(opened.session_id).closed
+        channel.close_session("00000000-0000-0000-0000-000000000000")
 
 
 def test_a_wrong_token_is_an_account_error(account):
