@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from qrun import __version__
-from qrun.cli import cancel, close, listing, local, results, status, submit, usage, wait, watch
+from qrun.cli import cancel, close, listing, local, results, status, submit, usage, validate, wait, watch
 from qrun.errors import ExitCode, QrunError
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ def _options(
 
 
 app.command("submit")(submit.submit)
+app.command("validate")(validate.validate)
 app.command("watch")(watch.watch)
 app.command("wait")(wait.wait)
 app.command("status")(status.status)
