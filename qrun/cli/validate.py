@@ -84,6 +84,7 @@ def _check_all(
         for path in files:
             findings.append(Finding(str(path)))
             check_workload(findings[-1], load_choices, choices, connect, progress)
+            findings[-1].checked = True
 
 
 def _connector(service: str | None) -> Connect:
@@ -127,7 +128,7 @@ def _tell(findings: list[Finding], *, json: bool, quiet: bool) -> None:
             print_error(mistake)
         for note in [] if quiet else finding.notes:
             say(f"{finding.path}: note: {note}")
-        if not quiet and not finding.mistakes:
+        if finding.checked and not quiet and not finding.mistakes:
             say(f"{finding.path}: nothing wrong")
 
 

@@ -35,6 +35,9 @@ class Finding:
     notes: list[str] = field(default_factory=list)
     """What is no mistake, but should be known: options without effect, and the like."""
 
+    checked: bool = False
+    """Whether all has been looked at that was to be."""
+
     def sort(self) -> None:
         """Put the mistakes in the file's order, each once; those without a place last."""
         unique = {(str(mistake), mistake.hint): mistake for mistake in self.mistakes}
@@ -65,6 +68,7 @@ def check_syntax(path: str | Path, choices: LoadChoices) -> Finding:
     finding = Finding(str(path))
     with _noted(finding):
         finding.name = validate(open_document(path, choices)).name
+    finding.checked = True
     return finding
 
 

@@ -97,4 +97,5 @@ def test_a_service_that_is_not_there_ends_with_3_and_what_was_found_is_told(qrun
     assert "There is no key 'shotz'" in done.stderr
     assert "nobody" in done.stderr
     assert "nothing wrong" not in done.stderr
+    assert "nothing wrong" not in qrun("validate", str(good), "--service", "nobody", code=3).stderr
     qrun("validate", "--no-compile", str(good), "--service", "nobody")
