@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from qrun import __version__
-from qrun.cli import cancel, close, listing, local, results, status, submit, usage, validate, wait, watch
+from qrun.cli import (
+    cancel,
+    close,
+    listing,
+    local,
+    results,
+    schema,
+    status,
+    submit,
+    usage,
+    validate,
+    wait,
+    watch,
+)
 from qrun.errors import ExitCode, QrunError
 
 app = typer.Typer(
@@ -46,6 +59,7 @@ def _options(
 
 app.command("submit")(submit.submit)
 app.command("validate")(validate.validate)
+app.command("schema")(schema.schema)
 app.command("watch")(watch.watch)
 app.command("wait")(wait.wait)
 app.command("status")(status.status)
