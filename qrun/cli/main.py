@@ -60,6 +60,7 @@ def _options(
 app.command("submit")(submit.submit)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
+app.command("show")(show.show)
 app.command("watch")(watch.watch)
 app.command("wait")(wait.wait)
 app.command("status")(status.status)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +10,8 @@ import typer
 from qrun.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from qrun.errors import QrunError
-    from qrun.run.check import Connect, Finding
-    from qrun.runtime.client import RuntimeClient
+    from qrun.run.check import Finding
     from qrun.workload.expand import LoadChoices
 
 
@@ -76,43 +71,16 @@ def _check_all(
     findings: list[Finding],
     quiet: bool,
 ) -> None:
+    from qrun.cli.connecting import connector, spinner
     from qrun.cli.signals import interrupting
     from qrun.run.check import Finding, check_workload
 
-    connect = _connector(service)
-    with interrupting(), _spinner(quiet) as progress:
+    connect = connector(service)
+    with interrupting(), spinner(quiet=quiet) as progress:
         for path in files:
             findings.append(Finding(str(path)))
             check_workload(findings[-1], load_choices, choices, connect, progress)
             findings[-1].checked = True
-
-
-def _connector(service: str | None) -> Connect:
-    """Connects to each service once, whatever number of files name it."""
-    from qrun import config
-    from qrun.runtime.accounts import find_account
-    from qrun.runtime.client import RuntimeClient
-
-    clients: dict[str, RuntimeClient] = {}
-
-    def connect(of_file: str | None) -> RuntimeClient:
-        name = config.service_name(service, of_file)
-        if name not in clients:
-            clients[name] = RuntimeClient(find_account(name))
-        return clients[name]
-
-    return connect
-
-
-@contextmanager
-def _spinner(quiet: bool) -> Iterator[Callable[[str], None]]:
-    from qrun.cli.console import err
-
-    if quiet or not err().is_terminal:
-        yield lambda _: None
-        return
-    with err().status("starting") as spinner:
-        yield spinner.update
 
 
 def _tell(findings: list[Finding], *, json: bool, quiet: bool) -> None:

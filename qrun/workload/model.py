@@ -275,9 +275,7 @@ class WorkloadFile(_Strict):
     tags: Annotated[list[Annotated[str, AfterValidator(check_tag)]], Field(max_length=MOST_TAGS)] = Field(
         default=[], description="Tags of every job."
     )
-    defaults: Defaults = Field(
-        default=Defaults(), description="What holds for every PUB that does not say otherwise."
-    )
+    defaults: Defaults = Field(default=Defaults(), description="What holds for PUBs that say nothing else.")
     circuits: dict[str, CircuitSpec] = Field(default={}, description="Circuits by name.")
     observables: dict[str, Any] = Field(default={}, description="Observables by name.")
     pubs: Annotated[list[PubSpec], Field(min_length=1)] = Field(description="What to run.")

@@ -12,6 +12,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 """What pydantic calls bounds behind a validator of ours → what JSON Schema calls them."""
 
+_ABOUT = ("title", "description", "default")
 _LITERAL = ("include", "vars", "pubs")
 """Keys of the file whose own value is never a reference."""
 
