@@ -16,6 +16,7 @@ from qrun.cli import (
     local,
     results,
     schema,
+    show,
     status,
     submit,
     usage,
