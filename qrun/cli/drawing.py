@@ -320,7 +320,8 @@ def draw_pubs(document: dict[str, Any]) -> None:
         for counted in [pub["logical"], pub["compiled"]][: 1 + compiled]:
             row += [f"{counted['depth']:,}", f"{counted['two_qubit_gates']:,}"]
         rows.append(row)
-    title = f"{document['name']}: {len(rows)} PUBs, {document['jobs']} jobs, mode {document['mode']}"
+    numbers = f"PUBs: {len(rows)}, jobs: {document['jobs']}"
+    title = f"{document['name']}  {numbers}, mode {document['mode']}"
     on = f", on {document['backend']}" if compiled else ""
     out().print(Text(title + on, style="bold"))
     _print_table(columns, rows)

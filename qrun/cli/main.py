@@ -12,6 +12,7 @@ from qrun import __version__
 from qrun.cli import (
     cancel,
     close,
+    init,
     listing,
     local,
     results,
@@ -58,6 +59,7 @@ def _options(
     _debug = debug
 
 
+app.command("init")(init.init)
 app.command("submit")(submit.submit)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)

@@ -44,7 +44,17 @@ def run_id(service_env, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "words",
-    ["--help", "--version", "submit --help", "local --help", "local status", "local env", "list", "schema"]
+    [
+        "--help",
+        "--version",
+        "submit --help",
+        "local --help",
+        "local status",
+        "local env",
+        "list",
+        "schema",
+        "init -",
+    ]
     + ["validate --help", "validate --no-compile nix.yaml", "validate --no-compile {broken}"]
     + [
         f"{command} {{run}}"

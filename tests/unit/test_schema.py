@@ -25,7 +25,11 @@ def test_it_is_a_schema():
     assert all("description" in value for value in SCHEMA["properties"].values() if "$ref" not in value)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "workloads").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((ROOT / "workloads").glob("*.yaml")), ROOT / "qrun" / "workload" / "starter.yaml"],
+    ids=lambda path: path.name,
+)
 def test_every_example_validates(path):
     assert list(VALIDATOR.iter_errors(read_document(path).data)) == []
 
