@@ -29,6 +29,7 @@ def show(
     backend: Annotated[
         str | None, typer.Option("--backend", help="Backend instead of the file's.", show_default=False)
     ] = None,
+    shots: options.Shots = None,
     settings: options.Set = None,
     trust: options.Trust = False,
     service: options.Service = None,
@@ -45,7 +46,7 @@ def show(
     from qrun.workload.load import validate_whole
 
     with interrupting(), spinner(quiet=False) as progress:
-        document = open_document(file, LoadChoices(tuple(settings or ()), trust))
+        document = open_document(file, LoadChoices(tuple(settings or ()), trust, shots))
         workload_file = validate_whole(document)
         choices = Choices(backend=backend)
         draft = draft_run(document, workload_file, choices)

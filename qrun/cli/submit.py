@@ -33,7 +33,10 @@ class Mode(str, Enum):
 
 def submit(
     file: Annotated[
-        Path, typer.Argument(help="The workload file (YAML); '-' for standard input.", show_default=False)
+        Path,
+        typer.Argument(
+            help="The workload: YAML, .qasm or a QRMI payload; '-' for standard input.", show_default=False
+        ),
     ],
     mode: Annotated[
         Mode | None,
@@ -54,6 +57,7 @@ def submit(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compile anew, whatever earlier runs have compiled.")
     ] = False,
+    shots: options.Shots = None,
     settings: options.Set = None,
     trust: options.Trust = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run and print its results.")] = False,
@@ -71,7 +75,7 @@ def submit(
 
     try:
         with interrupting(), Ledger() as ledger:
-            document = open_document(file, LoadChoices(tuple(settings or ()), trust))
+            document = open_document(file, LoadChoices(tuple(settings or ()), trust, shots))
             workload_file = validate_whole(document)
             choices = _choices(mode, backend, tag, max_time, cache=not no_cache)
             _warn_of_open_sessions(ledger, quiet=quiet)

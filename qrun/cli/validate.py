@@ -29,6 +29,7 @@ def validate(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compile anew, whatever earlier runs have compiled.")
     ] = False,
+    shots: options.Shots = None,
     settings: options.Set = None,
     trust: options.Trust = False,
     service: options.Service = None,
@@ -38,7 +39,7 @@ def validate(
     """Check workloads as submit would, and send nothing. Every mistake is told with file, line and column."""
     from qrun.workload.expand import LoadChoices
 
-    load_choices = LoadChoices(tuple(settings or ()), trust)
+    load_choices = LoadChoices(tuple(settings or ()), trust, shots)
     findings: list[Finding] = []
     try:
         if no_compile:
