@@ -12,6 +12,7 @@ from qrun import __version__
 from qrun.cli import (
     cancel,
     close,
+    export,
     init,
     listing,
     local,
@@ -64,6 +65,7 @@ app.command("submit")(submit.submit)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("show")(show.show)
+app.command("export")(export.export)
 app.command("watch")(watch.watch)
 app.command("wait")(wait.wait)
 app.command("status")(status.status)

@@ -94,3 +94,60 @@ def test_a_wrong_payload_is_told_with_its_place(qrun, payload, program, pubs, mo
     done = qrun("validate", str(path), code=2)
     assert str(path) in done.stderr
     assert told in done.stderr, done.stderr
+
+
+def test_an_export_gives_the_same_results_again(qrun, tmp_path):
+    source = tmp_path / "source.yaml"
+    source.write_text(
+        f"""name: source
+backend: fake_manila
+circuits:
+  bell: {{qasm: '{BELL.replace(chr(10), " ")}'}}
+  turned: {{qasm: '{ROTATION}'}}
+pubs:
+  - {{circuit: bell, shots: 50}}
+  - {{circuit: turned, observables: [[ZZ], [{{ZI: 0.5}}]], parameter_values: {{a: [0, pi]}}, precision: 0.05}}
+"""
+    )
+    out = tmp_path / "out.json"
+    before = qrun.json("list", "--json", "-n", "1000")
+    written = qrun("export", "--qrmi", str(source), "-o", str(out)).stdout.split()
+    assert written == [str(tmp_path / "out-1.json"), str(tmp_path / "out-2.json")]
+    assert qrun.json("list", "--json", "-n", "1000") == before
+    estimator = json.loads((tmp_path / "out-2.json").read_text())
+    assert estimator["program_id"] == "estimator"
+    [[text, observables, values, precision]] = estimator["parameters"]["pubs"]
+    assert text.startswith("OPENQASM 3")
+    assert len(next(iter(observables[0][0]))) == 5
+    assert values == {"a": [0, pytest.approx(3.14159, abs=1e-4)]}
+    assert precision == 0.05
+    again = []
+    for path in written:
+        shown = qrun.json("show", path, "--backend", "fake_manila", "--compiled", "--json")["pubs"][0]
+        # What is compiled already stays as it is.
+        assert shown["compiled"] == shown["logical"]
+        again.append(qrun("submit", path, "--backend", "fake_manila", "-q").stdout.strip())
+    qrun("wait", *again)
+    [counts] = qrun.json("results", again[0], "--format", "json")["pubs"]
+    found = counts["data"]["c"]["counts"]
+    assert found.get("00", 0) + found.get("11", 0) > 40
+    [values] = qrun.json("results", again[1], "--format", "json")["pubs"]
+    (one, other), (plus, minus) = values["data"]["evs"]
+    assert min(one, other) > 0.8
+    assert plus > 0.35
+    assert minus < -0.35
+
+
+def test_an_export_goes_into_a_pipe(qrun, bell):
+    done = qrun("export", "--qrmi", str(bell), "--shots", "9", "--backend", "fake_manila")
+    assert json.loads(done.stdout)["parameters"]["pubs"][0][1:] == [None, 9]
+    qrun("validate", "-", "--backend", "fake_manila", stdin=done.stdout)
+
+
+def test_an_export_that_cannot_be(qrun, bell, tmp_path):
+    assert "--qrmi" in qrun("export", str(bell), code=2).stderr
+    assert "no backend 'nix'" in qrun("export", "--qrmi", str(bell), "--backend", "nix", code=2).stderr
+    assert (
+        "refused"
+        in qrun("export", "--qrmi", str(bell), "-o", str(tmp_path / "none" / "x.json"), code=3).stderr
+    )
