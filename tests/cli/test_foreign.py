@@ -46,7 +46,10 @@ def test_a_qasm_file_is_a_workload(qrun, bell):
 
 def test_a_wrong_qasm_file_is_told(qrun, bell):
     bell.write_text(BELL.replace("h q[0]", "hh q[0]"))
-    assert f"{bell}:1:1: OpenQASM 3 error" in qrun("validate", str(bell), code=2).stderr
+    assert (
+        f"{bell}:5:1: OpenQASM 3 error: gate 'hh' is not defined"
+        in qrun("validate", str(bell), code=2).stderr
+    )
     assert "no file" in qrun("submit", "none.qasm", code=2).stderr
 
 
