@@ -290,6 +290,49 @@ def draw_runs(rows: Sequence[dict[str, Any]]) -> None:
     _print_table(columns, cells)
 
 
+def draw_pubs(document: dict[str, Any]) -> None:
+    """A row a PUB of a workload."""
+    compiled = document["backend"] is not None
+    columns = [
+        _Column("name"),
+        _Column("primitive", 3),
+        _Column("circuit", 4),
+        _Column("qubits", 2, right=True),
+        _Column("shape", 1),
+        _Column("shots or precision", 0, right=True),
+        _Column("executions", 5, right=True),
+        _Column("depth", 6, right=True),
+        _Column("2-qubit gates", 6, right=True),
+    ]
+    if compiled:
+        columns += [_Column("depth, compiled", 1, right=True), _Column("2-qubit, compiled", 1, right=True)]
+    rows = []
+    for pub in document["pubs"]:
+        row = [
+            pub["name"],
+            pub["primitive"],
+            pub["circuit"],
+            str(pub["num_qubits"]),
+            str(tuple(pub["shape"])),
+        ]
+        row.append(_amount(pub))
+        row += ["–" if pub["executions"] is None else f"{pub['executions']:,}"]
+        for counted in [pub["logical"], pub["compiled"]][: 1 + compiled]:
+            row += [f"{counted['depth']:,}", f"{counted['two_qubit_gates']:,}"]
+        rows.append(row)
+    numbers = f"PUBs: {len(rows)}, jobs: {document['jobs']}"
+    title = f"{document['name']}  {numbers}, mode {document['mode']}"
+    on = f", on {document['backend']}" if compiled else ""
+    out().print(Text(title + on, style="bold"))
+    _print_table(columns, rows)
+
+
+def _amount(pub: dict[str, Any]) -> str:
+    if pub["shots"] is not None:
+        return f"{pub['shots']:,}"
+    return "by default_shots" if pub["precision"] is None else f"±{pub['precision']:g}"
+
+
 def draw_status(status: dict[str, Any]) -> None:
     """How a run, session or job stands."""
     head = Text.assemble((f"{status['kind']} {status['id']}", "bold"), "  ")

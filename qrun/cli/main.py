@@ -9,7 +9,23 @@ from typing import Annotated
 import typer
 
 from qrun import __version__
-from qrun.cli import cancel, close, listing, local, results, status, submit, usage, wait, watch
+from qrun.cli import (
+    cancel,
+    close,
+    export,
+    init,
+    listing,
+    local,
+    results,
+    schema,
+    show,
+    status,
+    submit,
+    usage,
+    validate,
+    wait,
+    watch,
+)
 from qrun.errors import ExitCode, QrunError
 
 app = typer.Typer(
@@ -44,7 +60,12 @@ def _options(
     _debug = debug
 
 
+app.command("init")(init.init)
 app.command("submit")(submit.submit)
+app.command("validate")(validate.validate)
+app.command("schema")(schema.schema)
+app.command("show")(show.show)
+app.command("export")(export.export)
 app.command("watch")(watch.watch)
 app.command("wait")(wait.wait)
 app.command("status")(status.status)

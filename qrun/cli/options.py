@@ -51,3 +51,7 @@ Set = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Let python: run code though the workload is standard input.")
 ]
+Shots = Annotated[
+    int | None,
+    typer.Option("--shots", min=1, help="Shots of a plain .qasm file.", show_default=False),
+]

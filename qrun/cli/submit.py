@@ -33,7 +33,10 @@ class Mode(str, Enum):
 
 def submit(
     file: Annotated[
-        Path, typer.Argument(help="The workload file (YAML); '-' for standard input.", show_default=False)
+        Path,
+        typer.Argument(
+            help="The workload: YAML, .qasm or a QRMI payload; '-' for standard input.", show_default=False
+        ),
     ],
     mode: Annotated[
         Mode | None,
@@ -54,6 +57,7 @@ def submit(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compile anew, whatever earlier runs have compiled.")
     ] = False,
+    shots: options.Shots = None,
     settings: options.Set = None,
     trust: options.Trust = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run and print its results.")] = False,
@@ -67,11 +71,12 @@ def submit(
     from qrun.errors import Interrupted
     from qrun.ledger import Ledger
     from qrun.workload.expand import LoadChoices, open_document
+    from qrun.workload.load import validate_whole
 
     try:
         with interrupting(), Ledger() as ledger:
-            document = open_document(file, LoadChoices(tuple(settings or ()), trust))
-            workload_file = _validated(document)
+            document = open_document(file, LoadChoices(tuple(settings or ()), trust, shots))
+            workload_file = validate_whole(document)
             choices = _choices(mode, backend, tag, max_time, cache=not no_cache)
             _warn_of_open_sessions(ledger, quiet=quiet)
             ready, client = _prepare(document, workload_file, choices, service, quiet=quiet)
@@ -90,18 +95,6 @@ def submit(
             f"All jobs of run {ready.run_id} had been accepted when the signal came; they go on.",
             f"Watch them with: qrun watch {ready.run_id}   Stop them with: qrun cancel {ready.run_id}",
         )
-
-
-def _validated(document: Document) -> WorkloadFile:
-    """The file; where it is wrong, all that is wrong with it, also what only building its circuits tells."""
-    from qrun.workload.load import load_workload
-    from qrun.workload.validate import InvalidWorkload, validate
-
-    try:
-        return validate(document)
-    except InvalidWorkload:
-        load_workload(document)
-        raise
 
 
 def _choices(

@@ -10,25 +10,18 @@ from qrun.plan.jobs import PlannedJob
 from qrun.runtime.client import CLIENT_SIDE, V2, OptionMistake, check_options, option_paths, suggest
 from qrun.workload.document import Location
 from qrun.workload.load import Workload
-from qrun.workload.validate import in_file_order
 
 
-def check_workload_options(
+def option_mistakes(
     workload: Workload, jobs: Sequence[PlannedJob], option_names: Mapping[str, Collection[str]]
-) -> None:
-    """Refuse options that the primitives don't take.
-
-    Raises:
-        InvalidWorkload: An option is unknown to every primitive in use, or has a wrong value.
-    """
+) -> list[WorkloadError]:
+    """Options that the primitives in use don't know, or whose values they don't take."""
     mistakes = _unknown_names(workload, option_names) + _reserved(workload)
     generation = workload.file.defaults.primitives
     for job in jobs:
         for mistake in check_options(job.primitive, job.options, generation):
             mistakes.append(_told(workload, job, mistake))
-    if mistakes:
-        unique = {(m.line, m.column, m.message): m for m in mistakes}
-        raise in_file_order(list(unique.values()))
+    return mistakes
 
 
 _IN_ITS_PLACE = {

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qrun.errors import UsageError
+from qrun.errors import UsageError, WorkloadError
 from qrun.ledger import LedgerPub, job_tag, new_run_id, run_tag
 from qrun.plan.jobs import PlannedJob, pack
+from qrun.plan.limits import limit_mistakes
 from qrun.plan.mode import ModeChoice, check_plan, choose_mode
-from qrun.plan.options import check_workload_options
+from qrun.plan.options import option_mistakes
 from qrun.runtime.client import NoFractionalGates, PreparedJob, RuntimeClient, option_names
 from qrun.workload.compile import Compilation, IsaPub, compile_pubs
 from qrun.workload.compile_cache import default_cache
@@ -63,6 +64,16 @@ class Ready:
         return list(dict.fromkeys(notes))
 
 
+@dataclass(frozen=True)
+class Draft:
+    """What can be told of a run without the service: all of it but the backend and what depends on it."""
+
+    workload: Workload
+    tags: Sequence[str]
+    planned: Sequence[PlannedJob]
+    mode: ModeChoice
+
+
 def prepare_run(
     document: Document,
     file: WorkloadFile,
@@ -84,25 +95,18 @@ def prepare_run(
         LimitError: The plan of the instance refuses the mode.
         ServiceError: The service can't be reached, or refuses.
     """
-    tags = _tags(file, choices)
     progress("reading circuits")
-    workload = load_workload(document, file)
-    names = {kind: option_names(kind, file.defaults.primitives) for kind in (SAMPLER, ESTIMATOR)}
-    planned = pack(workload.pubs, names)
-    check_workload_options(workload, planned, names)
-    if mistakes := check_transpile(file.defaults.transpile, document, ("defaults", "transpile")):
-        raise in_file_order(mistakes)
-    mode = choose_mode(choices.mode or file.mode, len(planned))
+    draft = draft_run(document, file, choices)
+    workload, mode = draft.workload, draft.mode
     progress("connecting")
     client = connect()
-    backend = _backend(workload, client, choices.backend)
+    backend = find_backend(document, file, client, choices.backend, widest=widest(workload))
     if mode.mode == "session":
         # The instance, and so the plan, is the backend's.
         check_plan(mode.mode, client.plan_name())
     cache = default_cache() if choices.cache else None
     compilation = compile_pubs(workload, backend, cache=cache, progress=progress)
     run_id = new_run_id()
-    jobs = [_prepare(job, compilation.pubs, client, backend, run_id, tags, workload) for job in planned]
     ready = Ready(
         run_id=run_id,
         workload=workload,
@@ -110,11 +114,60 @@ def prepare_run(
         mode=mode,
         compilation=compilation,
         max_time=choices.max_time or file.max_time,
-        planned=planned,
-        jobs=jobs,
-        pubs=_ledger_pubs(planned, workload),
+        planned=draft.planned,
+        jobs=prepare_jobs(draft, compilation, client, backend, run_id),
+        pubs=_ledger_pubs(draft.planned, workload),
     )
     return ready, client
+
+
+def draft_run(document: Document, file: WorkloadFile, choices: Choices) -> Draft:
+    """Build a workload and pack its PUBs, with every check that needs no service.
+
+    Args:
+        document: The parsed file.
+        file: The validated file.
+        choices: What the command line says over the file.
+
+    Raises:
+        UsageError: The command line asks for too much.
+        WorkloadError: The workload is wrong; all mistakes are told.
+    """
+    tags = _tags(file, choices)
+    workload = load_workload(document, file)
+    names = {kind: option_names(kind, file.defaults.primitives) for kind in (SAMPLER, ESTIMATOR)}
+    planned = pack(workload.pubs, names)
+    mistakes = check_transpile(file.defaults.transpile, document, ("defaults", "transpile"))
+    mistakes += option_mistakes(workload, planned, names)
+    mistakes += limit_mistakes(workload, planned)
+    if mistakes:
+        raise in_file_order(mistakes)
+    return Draft(workload, tags, planned, choose_mode(choices.mode or file.mode, len(planned)))
+
+
+def widest(workload: Workload) -> int:
+    """Qubits of the widest circuit."""
+    return max(int(pub.circuit.num_qubits) for pub in workload.pubs)
+
+
+def prepare_jobs(
+    draft: Draft, compilation: Compilation, client: RuntimeClient, backend: BackendV2, run_id: str
+) -> list[PreparedJob]:
+    """All that the client does for the jobs of a run, but sending them.
+
+    Raises:
+        InvalidWorkload: The client refuses jobs; all of them are told.
+    """
+    jobs: list[PreparedJob] = []
+    mistakes: list[WorkloadError] = []
+    for job in draft.planned:
+        try:
+            jobs.append(_prepare(job, compilation.pubs, client, backend, run_id, draft))
+        except WorkloadError as mistake:
+            mistakes.append(mistake)
+    if mistakes:
+        raise in_file_order(mistakes)
+    return jobs
 
 
 def _tags(file: WorkloadFile, choices: Choices) -> list[str]:
@@ -124,15 +177,34 @@ def _tags(file: WorkloadFile, choices: Choices) -> list[str]:
     return tags
 
 
-def _backend(workload: Workload, client: RuntimeClient, asked: str | None) -> BackendV2:
-    wanted = asked or workload.file.backend
+def find_backend(
+    document: Document,
+    file: WorkloadFile,
+    client: RuntimeClient,
+    asked: str | None = None,
+    *,
+    widest: int = 1,
+) -> BackendV2:
+    """The backend that the command line or the file asks for.
+
+    Args:
+        document: The parsed file.
+        file: The validated file.
+        client: The service.
+        asked: A backend's name from the command line.
+        widest: Qubits that the least busy backend must have.
+
+    Raises:
+        UsageError: The command line names one that isn't there.
+        WorkloadError: The file does.
+    """
+    wanted = asked or file.backend
     if isinstance(wanted, LeastBusyBackend):
-        return _least_busy(workload, client, wanted)
-    fractional = workload.file.defaults.transpile.fractional_gates
+        return _least_busy(document, file, client, wanted, widest)
     try:
-        backend = client.backend(wanted, fractional_gates=fractional)
+        backend = client.backend(wanted, fractional_gates=file.defaults.transpile.fractional_gates)
     except NoFractionalGates as error:
-        raise workload.document.error(
+        raise document.error(
             ("defaults", "transpile", "fractional_gates"),
             error.message,
             f"{error.hint} Backends here that have them: "
@@ -143,18 +215,19 @@ def _backend(workload: Workload, client: RuntimeClient, asked: str | None) -> Ba
     message, hint = f"There is no backend {wanted!r} here.", did_you_mean(wanted, client.backend_names())
     if asked:
         raise UsageError(message, hint)
-    raise workload.document.error(("backend",), message, hint)
+    raise document.error(("backend",), message, hint)
 
 
-def _least_busy(workload: Workload, client: RuntimeClient, wanted: LeastBusyBackend) -> BackendV2:
+def _least_busy(
+    document: Document, file: WorkloadFile, client: RuntimeClient, wanted: LeastBusyBackend, widest: int
+) -> BackendV2:
     # A backend too narrow for the workload is of no use, however short its queue.
-    widest = max(pub.circuit.num_qubits for pub in workload.pubs)
     needed = max(wanted.least_busy.min_num_qubits or 1, widest)
-    fractional = workload.file.defaults.transpile.fractional_gates
+    fractional = file.defaults.transpile.fractional_gates
     found = client.least_busy(min_num_qubits=needed, fractional_gates=fractional)
     if found is None:
         having = f"{needed} qubits and fractional gates" if fractional else f"{needed} qubits"
-        raise workload.document.error(
+        raise document.error(
             ("backend",), f"No backend of this instance has {having} and is online.", "Choose another."
         )
     return found
@@ -166,16 +239,16 @@ def _prepare(
     client: RuntimeClient,
     backend: BackendV2,
     run_id: str,
-    tags: Sequence[str],
-    workload: Workload,
+    draft: Draft,
 ) -> PreparedJob:
+    workload = draft.workload
     try:
         return client.prepare(
             job.primitive,
             [isa[index].as_tuple() for index in job.pubs],
             backend=backend,
             options=job.options,
-            tags=[*tags, run_tag(run_id), job_tag(run_id, job.index)],
+            tags=[*draft.tags, run_tag(run_id), job_tag(run_id, job.index)],
             shots=job.shots,
             precision=job.precision,
             generation=workload.file.defaults.primitives,

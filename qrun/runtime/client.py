@@ -72,6 +72,14 @@ class PreparedJob:
     notes: list[str] = field(default_factory=list)
     """Warnings of the client, for the user."""
 
+    def payload_bytes(self) -> int:
+        """Size of the request's parameters, encoded as the client encodes them."""
+        from qiskit_ibm_runtime import RuntimeEncoder
+
+        encoder = RuntimeEncoder()
+        # Piece by piece: nothing is kept of a payload that may be larger than the service takes.
+        return sum(len(piece.encode()) for piece in encoder.iterencode(self.arguments["inputs"]))
+
 
 class RuntimeClient:
     """A connected client.

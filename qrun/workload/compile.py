@@ -98,7 +98,8 @@ def compile_pubs(
     Raises:
         InvalidWorkload: A circuit doesn't fit the backend or can't be compiled; all such are told.
     """
-    _check_widths(workload, backend)
+    if mistakes := width_mistakes(workload, backend):
+        raise in_file_order(mistakes)
     target = backend.target
     works = _works(workload, backend, target, transpile_of or _defaults_of(workload))
     todo, already_isa, from_cache = _found(list(works.values()), target, cache)
@@ -244,8 +245,9 @@ def _isa_pub(pub: Pub, work: _Work) -> IsaPub:
     return IsaPub(pub, circuit, pub.observables.apply_layout(circuit.layout))
 
 
-def _check_widths(workload: Workload, backend: BackendV2) -> None:
-    mistakes = [
+def width_mistakes(workload: Workload, backend: BackendV2) -> list[WorkloadError]:
+    """Circuits that have more qubits than the backend."""
+    return [
         workload.document.error(
             (*pub.location, "circuit"),
             f"The circuit {pub.circuit_name!r} has {pub.circuit.num_qubits} qubits; "
@@ -255,8 +257,6 @@ def _check_widths(workload: Workload, backend: BackendV2) -> None:
         for pub in workload.pubs
         if pub.circuit.num_qubits > backend.num_qubits
     ]
-    if mistakes:
-        raise in_file_order(mistakes)
 
 
 def _check_layouts(works: Sequence[_Work], workload: Workload, backend: BackendV2) -> None:

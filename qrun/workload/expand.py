@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qrun.errors import WorkloadError
+from qrun.errors import UsageError, WorkloadError
 from qrun.workload.document import Document, Location, Origin, read_document
+from qrun.workload.foreign import is_payload, is_qasm, payload_document, qasm_document
 from qrun.workload.include import merge_includes
 from qrun.workload.matrix import MOST_PUBS, SWEEP_HINT, Combination, combinations, describe
 from qrun.workload.settings import apply_settings
@@ -27,13 +28,15 @@ class LoadChoices:
     """``PATH=VALUE`` of each ``--set``."""
     trust: bool = False
     """Whether ``python:`` may run code even where the workload comes from standard input."""
+    shots: int | None = None
+    """Shots of a plain OpenQASM file, which says nothing of them."""
 
 
 def open_document(path: str | Path, choices: LoadChoices | None = None) -> Document:
     """Read and expand a workload file.
 
     Args:
-        path: The file; ``-`` for standard input.
+        path: A workload file, a QRMI payload or a ``.qasm`` file; ``-`` for standard input.
         choices: What the command line says over it.
 
     Returns:
@@ -43,9 +46,22 @@ def open_document(path: str | Path, choices: LoadChoices | None = None) -> Docum
         WorkloadError: It can't be read, is not YAML, or its expansion is too large.
     """
     choices = choices or LoadChoices()
-    document = read_document(path)
+    document = _read(path, choices)
     document = replace(document, trusted=document.trusted or choices.trust)
     return expand(document, choices.settings)
+
+
+def _read(path: str | Path, choices: LoadChoices) -> Document:
+    """The document that a file is, or means where it is another tool's."""
+    if is_qasm(path):
+        return qasm_document(path, choices.shots)
+    document = read_document(path)
+    if choices.shots is not None:
+        raise UsageError(
+            f"--shots is for plain .qasm files; {path} says itself how many.",
+            f"Change what it says with: --set defaults.shots={choices.shots}",
+        )
+    return payload_document(document) if is_payload(document.data) else document
 
 
 def expand(document: Document, settings: Sequence[str] = ()) -> Document:

@@ -100,6 +100,19 @@ def load_workload(document: Document, file: WorkloadFile | None = None) -> Workl
     return Workload(file, document, tuple(pubs))
 
 
+def validate_whole(document: Document) -> WorkloadFile:
+    """The validated file, for ``load_workload``.
+
+    Raises:
+        InvalidWorkload: It is wrong; what only building its circuits tells is told as well.
+    """
+    try:
+        return validate(document)
+    except InvalidWorkload:
+        load_workload(document)
+        raise
+
+
 def _more_mistakes(document: Document) -> list[WorkloadError]:
     """Mistakes in what the validator has nothing against.
 

@@ -112,7 +112,7 @@ class Defaults(_Strict):
 
     shots: Count | None = Field(default=None, description="Shots of each Sampler PUB.")
     precision: Precision | None = Field(default=None, description="Target precision of each Estimator PUB.")
-    transpile: Transpile = Transpile()
+    transpile: Transpile = Field(default=Transpile(), description="How circuits are compiled.")
     options: dict[str, Any] = Field(
         default={}, description="Options of the primitives, as the client has them."
     )
@@ -233,7 +233,7 @@ class PubSpec(_Strict):
     """One PUB. With observables it is for the Estimator, without for the Sampler."""
 
     name: Name | None = Field(default=None, description="What to call it in results.")
-    circuit: CircuitOrName
+    circuit: CircuitOrName = Field(description="A name under circuits, or a circuit.")
     observables: Any = Field(
         default=None, description="Names, Pauli strings, sums, files or functions, in lists of any shape."
     )
@@ -275,7 +275,7 @@ class WorkloadFile(_Strict):
     tags: Annotated[list[Annotated[str, AfterValidator(check_tag)]], Field(max_length=MOST_TAGS)] = Field(
         default=[], description="Tags of every job."
     )
-    defaults: Defaults = Defaults()
+    defaults: Defaults = Field(default=Defaults(), description="What holds for PUBs that say nothing else.")
     circuits: dict[str, CircuitSpec] = Field(default={}, description="Circuits by name.")
     observables: dict[str, Any] = Field(default={}, description="Observables by name.")
     pubs: Annotated[list[PubSpec], Field(min_length=1)] = Field(description="What to run.")

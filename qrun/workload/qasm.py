@@ -7,6 +7,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from qrun.errors import WorkloadError
 from qrun.workload.document import Document, Location
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _INCLUDE = re.compile(rf"\binclude{_GAP}*[\"']([^\"'\n]*)")
 _SIZED = re.compile(r"\b(?:qubit|bit|qreg|creg|int|uint|float|angle)\b[^\[\];{}()]*\[([^\]]*)\]")
 _RANGE = re.compile(r"\bin\s*\[([^\]]*)\]")
 _CONSTANT = re.compile(r"\bconst\b[^=;]*=([^;]*);")
+_PARSER_PLACE = re.compile(r"(?:<input>:)?(\d+),(\d+): ")
+"""Line, from 1, and column, from 0, with which the parsers begin a message."""
 _BRACKETS = re.compile(r"[()\[\]{}]")
 _WORD = re.compile(r"\s*[A-Za-z_]\w*\s*")
 _INTEGER = re.compile(r"(?<![\w.])\d[\d_]*(?![\w.])")
@@ -69,11 +72,27 @@ def circuit_from_qasm(text: str, document: Document, location: Location, origin:
     except Exception as error:
         # The importers raise a dozen kinds of exception, some of them of the parser generator's.
         message = str(getattr(error, "message", "") or error).strip().strip("'\"")
+        if document.path.endswith(".qasm"):
+            raise _at_its_line(message, version[1], document) from None
         raise document.error(
             location,
             f"{origin}OpenQASM {version[1]} error: {message or type(error).__name__}",
             "Line and column in the message, where given, count from the start of the OpenQASM text.",
         ) from None
+
+
+def _at_its_line(message: str, version: str, document: Document) -> WorkloadError:
+    """The parser's message where the workload is the OpenQASM file itself, whose lines it counts."""
+    found = _PARSER_PLACE.match(message)
+    line, column = (int(found[1]), int(found[2]) + 1) if found else (1, 1)
+    said = message[found.end() :] if found else message
+    return WorkloadError(
+        f"OpenQASM {version} error: {said}",
+        "Check the text there.",
+        path=document.path,
+        line=line,
+        column=column,
+    )
 
 
 def _parse(text: str, version: int) -> QuantumCircuit:

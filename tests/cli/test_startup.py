@@ -44,14 +44,27 @@ def run_id(service_env, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "words",
-    ["--help", "--version", "submit --help", "local --help", "local status", "local env", "list"]
+    [
+        "--help",
+        "--version",
+        "submit --help",
+        "local --help",
+        "local status",
+        "local env",
+        "list",
+        "schema",
+        "init -",
+    ]
+    + ["validate --help", "validate --no-compile nix.yaml", "validate --no-compile {broken}"]
     + [
         f"{command} {{run}}"
         for command in ("status", "wait", "watch", "usage", "close", "cancel", "usage --json")
     ],
 )
-def test_commands_that_do_not_compute_import_nothing_slow(service_env, run_id, words):
-    found = imported(service_env, *words.format(run=run_id).split())
+def test_commands_that_do_not_compute_import_nothing_slow(service_env, run_id, words, tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("name: b\npubs: [{circuit: c, shotz: ${x}}]\n")
+    found = imported(service_env, *words.format(run=run_id, broken=broken).split())
     assert found.isdisjoint(SLOW), found & set(SLOW)
 
 

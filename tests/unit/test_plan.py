@@ -6,12 +6,12 @@ import pytest
 
 from qrun.errors import LimitError
 from qrun.plan.jobs import pack
+from qrun.plan.limits import limit_mistakes, payload_mistake
 from qrun.plan.mode import TRADE_OFFS, check_plan, choose_mode
-from qrun.plan.options import check_workload_options
+from qrun.plan.options import option_mistakes
 from qrun.runtime.client import option_names
 from qrun.workload.document import parse_document
 from qrun.workload.load import ESTIMATOR, SAMPLER, load_workload
-from qrun.workload.validate import InvalidWorkload
 
 NAMES = {kind: option_names(kind) for kind in (SAMPLER, ESTIMATOR)}
 
@@ -56,7 +56,7 @@ def test_a_default_option_holds_for_the_primitives_that_know_it():
     sampler, estimator = pack(workload.pubs, NAMES)
     assert sampler.options == {"execution": {"init_qubits": True}}
     assert estimator.options == {"resilience_level": 0, "execution": {"init_qubits": True}}
-    check_workload_options(workload, [sampler, estimator], NAMES)
+    assert option_mistakes(workload, [sampler, estimator], NAMES) == []
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,7 @@ def test_a_default_option_holds_for_the_primitives_that_know_it():
 )
 def test_wrong_options_are_told_with_their_place(pub, defaults, line, said, hinted):
     workload = _load(f"  - {pub}\n", defaults)
-    with pytest.raises(InvalidWorkload) as error:
-        check_workload_options(workload, pack(workload.pubs, NAMES), NAMES)
-    [mistake] = error.value.mistakes
+    [mistake] = option_mistakes(workload, pack(workload.pubs, NAMES), NAMES)
     assert said in mistake.message
     assert mistake.line == line
     assert hinted in (mistake.hint or "")
@@ -90,9 +88,8 @@ def test_v2_options_are_checked_by_the_v2_models():
         "  - {circuit: c, observables: Z}\n", "defaults: {primitives: v2, options: {seed_estimator: 3}}"
     )
     names = {kind: option_names(kind, "v2") for kind in (SAMPLER, ESTIMATOR)}
-    check_workload_options(workload, pack(workload.pubs, names), names)
-    with pytest.raises(InvalidWorkload):
-        check_workload_options(workload, pack(workload.pubs, NAMES), NAMES)
+    assert option_mistakes(workload, pack(workload.pubs, names), names) == []
+    assert option_mistakes(workload, pack(workload.pubs, NAMES), NAMES)
 
 
 def test_m4_a_mode_comes_with_its_trade_off():
@@ -159,9 +156,31 @@ def test_an_option_that_belongs_elsewhere_is_told_where(pub, defaults, hint):
     workload = _load(f"  - {pub}\n", defaults)
     generation = workload.file.defaults.primitives
     names = {kind: option_names(kind, generation) for kind in (SAMPLER, ESTIMATOR)}
-    with pytest.raises(InvalidWorkload) as error:
-        check_workload_options(workload, pack(workload.pubs, names), names)
-    [mistake] = error.value.mistakes
+    [mistake] = option_mistakes(workload, pack(workload.pubs, names), names)
     assert hint in mistake.hint
     assert mistake.line is not None
     assert mistake.column > 1
+
+
+@pytest.mark.parametrize(
+    ("pubs", "told"),
+    [
+        ("  - {circuit: c, shots: 10000000}\n", None),
+        ("  - {circuit: c, shots: 10000001}\n", "10,000,001"),
+        ("  - {circuit: c, shots: 6000000}\n  - {circuit: c, shots: 6000000}\n", "2 PUBs share this job"),
+        ("  - {circuit: c, shots: 6000000}\n  - {circuit: c, shots: 6000001}\n", None),
+        ("  - {circuit: c, observables: Z, precision: 0.00001}\n", None),
+    ],
+)
+def test_g1_executions_of_a_sampler_job_have_a_limit(pubs, told):
+    workload = _load(pubs)
+    found = limit_mistakes(workload, pack(workload.pubs, NAMES))
+    assert [told in mistake.message for mistake in found] == ([] if told is None else [True])
+    assert all(mistake.line for mistake in found)
+
+
+def test_g1_a_payload_has_a_limit():
+    workload = _load("  - {circuit: c, shots: 10}\n")
+    [job] = pack(workload.pubs, NAMES)
+    assert payload_mistake(workload, job, 50_000_000) is None
+    assert "50,000,001" in payload_mistake(workload, job, 50_000_001).message

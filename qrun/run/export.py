@@ -1,0 +1,114 @@
+"""A workload as other tools' files: QRMI payloads, one a job, for IBM's Slurm tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qrun.errors import WorkloadError
+from qrun.plan.jobs import PlannedJob
+from qrun.plan.options import elsewhere
+from qrun.run.prepare import Choices, Draft, find_backend, widest
+from qrun.runtime.client import V2, RuntimeClient, check_options
+from qrun.workload.compile import IsaPub, compile_pubs
+from qrun.workload.compile_cache import default_cache
+from qrun.workload.load import ESTIMATOR
+from qrun.workload.validate import in_file_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qiskit.circuit import QuantumCircuit
+    from qiskit.providers import BackendV2
+
+
+def qrmi_payloads(
+    draft: Draft, client: RuntimeClient, choices: Choices, progress: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """The payloads of a workload's jobs, compiled for its backend.
+
+    Args:
+        draft: The workload.
+        client: The service that has the backend.
+        choices: What the command line says over the file.
+        progress: Told what is being done.
+
+    Raises:
+        WorkloadError: It doesn't fit the backend, has options that the V2 primitives don't, or circuits that
+            OpenQASM 3 can't write.
+    """
+    workload = draft.workload
+    if mistakes := [mistake for job in draft.planned for mistake in _option_mistakes(draft, job)]:
+        raise in_file_order(mistakes)
+    backend = find_backend(workload.document, workload.file, client, choices.backend, widest=widest(workload))
+    cache = default_cache() if choices.cache else None
+    isa = compile_pubs(workload, backend, cache=cache, progress=progress).pubs
+    return [_payload(draft, job, isa, client, backend) for job in draft.planned]
+
+
+def _option_mistakes(draft: Draft, job: PlannedJob) -> list[WorkloadError]:
+    """Options of the client-side primitives that a payload, which is for V2, can't have."""
+    document = draft.workload.document
+    return [
+        document.error(
+            ("defaults", "options", *mistake.location),
+            f"A QRMI payload is for the V2 primitives: {mistake.message}.",
+            elsewhere(".".join(map(str, mistake.location)), [job.primitive], V2) or mistake.hint,
+            at_key=True,
+        )
+        for mistake in check_options(job.primitive, job.options, V2)
+    ]
+
+
+def _payload(
+    draft: Draft, job: PlannedJob, isa: list[IsaPub], client: RuntimeClient, backend: BackendV2
+) -> dict[str, Any]:
+    # The client itself says what options a V2 payload has; its PUBs, which are QPY, are written as text.
+    prepared = client.prepare(
+        job.primitive,
+        [isa[index].as_tuple() for index in job.pubs],
+        backend=backend,
+        options=job.options,
+        tags=[],
+        shots=job.shots,
+        precision=job.precision,
+        generation=V2,
+    )
+    pubs = [_pub(draft, isa[index]) for index in job.pubs]
+    inputs = {**prepared.arguments["inputs"], "pubs": pubs, "support_qiskit": False}
+    return {"program_id": job.primitive, "parameters": inputs}
+
+
+def _pub(draft: Draft, isa: IsaPub) -> list[Any]:
+    pub = isa.pub
+    try:
+        text = _openqasm(isa.circuit)
+    except Exception as error:
+        # The exporter raises errors of many kinds for what OpenQASM 3 has no words for.
+        raise draft.workload.document.error(
+            (*pub.location, "circuit"),
+            f"The circuit {pub.circuit_name!r} can't be written as OpenQASM 3: {error}",
+            "Leave this PUB out of the export.",
+        ) from None
+    values = None if pub.parameter_values is None else _values(pub.parameter_values)
+    if pub.primitive == ESTIMATOR:
+        return [text, isa.observables.tolist(), values, pub.precision]
+    return [text, values, pub.shots]
+
+
+def _openqasm(circuit: QuantumCircuit) -> str:
+    from qiskit import qasm3
+
+    # With its layout it would be written on $0, $1 …, as many as it uses, and observables are as wide as the
+    # backend. Without, it is on a register of the backend's width.
+    plain = circuit.copy()
+    plain._layout = None
+    return str(qasm3.dumps(plain))
+
+
+def _values(array: Any) -> dict[str, Any]:
+    """Parameter values by name; arrays over several parameters are split, so that each has its own."""
+    return {
+        name: values[..., position].tolist()
+        for names, values in array.data.items()
+        for position, name in enumerate([names] if isinstance(names, str) else names)
+    }

@@ -1,0 +1,86 @@
+"""The JSON Schema says of a file what ``validate`` says of it, as far as a schema can."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+
+from qrun.workload.document import parse_document, read_document
+from qrun.workload.schema import workload_schema
+from tests.command import ROOT
+
+SCHEMA = workload_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+HEAD = "name: w\n"
+PUB = "pubs: [{circuit: c, shots: 10}]\n"
+
+
+def mistakes(text: str) -> list[str]:
+    return [error.message for error in VALIDATOR.iter_errors(parse_document(text, "w.yaml").data)]
+
+
+def test_it_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"].endswith("2020-12/schema")
+    assert all("description" in value for value in SCHEMA["properties"].values() if "$ref" not in value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((ROOT / "workloads").glob("*.yaml")), ROOT / "qrun" / "workload" / "starter.yaml"],
+    ids=lambda path: path.name,
+)
+def test_every_example_validates(path):
+    assert list(VALIDATOR.iter_errors(read_document(path).data)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + PUB,
+        "include: base.yaml\npubs: [{circuit: c}]\n",
+        "name: run-${n}\nvars: {n: 3}\n" + PUB,
+        HEAD + "max_time: 25m\nmode: ${mode}\nbackend: {least_busy: {min_num_qubits: '${n}'}}\n" + PUB,
+        HEAD + "defaults: {shots: '${shots}', transpile: {initial_layout: [0, '${q}']}}\n" + PUB,
+        HEAD + "pubs: [{circuit: c, matrix: {a: [1, 2], exclude: [{a: 1}]}, shots: '${a}'}]\n",
+        HEAD
+        + "pubs: [{circuit: {library: efficient_su2, args: {num_qubits: '${n}'}}, observables: [[ZZ]]}]\n",
+        HEAD + "pubs: [{circuit: c, parameter_values: [pi/4, [1, '${x}']]}]\n",
+        HEAD + "pubs: [{circuit: c, parameter_values: {a: {linspace: [0, 2*pi, 9]}, b: 1}}]\n",
+        HEAD + "pubs: [{circuit: c, parameter_values: {grid: {a: [1, 2], b: {arange: [0, 3]}}}}]\n",
+        HEAD + "pubs: [{circuit: c, parameter_values: {file: v.npz, array: a}}]\n",
+        HEAD + "pubs: [{circuit: c, parameter_values: {random: {seed: 1, shape: [2, 3]}}}]\n",
+        HEAD + "observables: {a: {ZZ: {on: [0, 5], coeff: pi/2}, X: [{on: [1]}]}, b: {file: h.json}}\n" + PUB,
+        HEAD + "circuits: {c: {of: d, measure: [0, 1], assign: {t: pi}}, d: {files: '*.qasm'}}\n" + PUB,
+    ],
+)
+def test_what_a_file_may_say_validates(text):
+    assert mistakes(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PUB,
+        HEAD,
+        HEAD + "pubs: []\n",
+        "name: my run\n" + PUB,
+        HEAD + "mode: sesion\n" + PUB,
+        HEAD + "colour: red\n" + PUB,
+        HEAD + "pubs: [{circuit: c, shotz: 10}]\n",
+        HEAD + "pubs: [{circuit: c, shots: many}]\n",
+        HEAD + "pubs: [{circuit: c, shots: 0}]\n",
+        HEAD + "pubs: [{shots: 10}]\n",
+        HEAD + "pubs: [{circuit: {qazm: x}}]\n",
+        HEAD + "pubs: [{circuit: c, matrix: {a: 3}}]\n",
+        HEAD + "pubs: [{circuit: c, precision: -1}]\n",
+        HEAD + "pubs: [{circuit: c, parameter_values: {linspace: [0, 1]}}]\n",
+        HEAD + "pubs: [{circuit: c, observables: {ZQ: 1}}]\n",
+        HEAD + "pubs: [{circuit: c, observables: {ZZ: {om: [0, 1]}}}]\n",
+        HEAD + "defaults: {transpile: {optimization_level: 7}}\n" + PUB,
+        HEAD + "max_time: soon\n" + PUB,
+        HEAD + "tags: [a, b, c, d, e, f, g]\n" + PUB,
+    ],
+)
+def test_typical_mistakes_do_not(text):
+    assert mistakes(text)
