@@ -7,7 +7,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 
 def quench(spins: int, steps: int, coupling: float = 1.0, field: float = 1.0) -> QuantumCircuit:
-    """Evolution of a chain of spins, all up, under ``-coupling ΣZZ - field ΣX``, by Trotter steps of second order.
+    """Evolution of a chain of spins, all up, under ``-coupling ΣZZ - field ΣX``, by second-order steps.
 
     Args:
         spins: Length of the chain, whose ends are open.
