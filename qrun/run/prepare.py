@@ -215,7 +215,7 @@ def _ledger_pubs(planned: Sequence[PlannedJob], workload: Workload) -> list[Ledg
 
 
 def _labels(spec: Any) -> Any:
-    """What observables are called, in lists of their shape: name, a Pauli string, a source, or a sum of terms."""
+    """What observables are called, in lists of their shape: a name, Paulis, a source, or a sum of terms."""
     if isinstance(spec, list):
         return [_labels(item) for item in spec]
     if isinstance(spec, dict):
