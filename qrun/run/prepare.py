@@ -16,6 +16,7 @@ from qrun.plan.limits import limit_mistakes
 from qrun.plan.mode import ModeChoice, check_plan, choose_mode
 from qrun.plan.options import option_mistakes
 from qrun.runtime.client import NoFractionalGates, PreparedJob, RuntimeClient, option_names
+from qrun.workload.arithmetic import number
 from qrun.workload.compile import Compilation, IsaPub, compile_pubs
 from qrun.workload.compile_cache import default_cache
 from qrun.workload.document import Document
@@ -267,6 +268,8 @@ def _prepare(
 
 def _ledger_pubs(planned: Sequence[PlannedJob], workload: Workload) -> list[LedgerPub]:
     places = {index: (job.index, position) for job in planned for position, index in enumerate(job.pubs)}
+    # PUBs of a group of circuits share the place in the file that their observables are written at.
+    written = [workload.file.pubs[int(pub.location[1])].observables for pub in workload.pubs]
     return [
         LedgerPub(
             index=pub.index,
@@ -278,16 +281,27 @@ def _ledger_pubs(planned: Sequence[PlannedJob], workload: Workload) -> list[Ledg
             shots=pub.shots,
             precision=pub.precision,
             shape=pub.shape,
-            observables=_labels(workload.file.pubs[int(pub.location[1])].observables),
+            observables=_labels(spec),
         )
-        for pub in workload.pubs
+        for pub, spec in zip(workload.pubs, written, strict=True)
     ]
 
 
 def _labels(spec: Any) -> Any:
-    """What observables are called, in lists of their shape: a name, a Pauli string, or the sum's terms."""
+    """What observables are called, in lists of their shape: a name, Paulis, a source, or a sum of terms."""
     if isinstance(spec, list):
         return [_labels(item) for item in spec]
     if isinstance(spec, dict):
-        return " ".join(f"{weight:+g} {pauli}" for pauli, weight in spec.items())
+        source = spec.get("file") or spec.get("python")
+        return source or " ".join(_term(pauli, given) for pauli, given in spec.items())
     return spec
+
+
+def _term(pauli: str, given: Any) -> str:
+    """Terms of a sum: a weight that may be arithmetic, ``{on: …, coeff: …}``, or a list of these."""
+    if isinstance(given, list):
+        return " ".join(_term(pauli, item) for item in given)
+    if isinstance(given, dict):
+        qubits = ",".join(str(qubit) for qubit in given["on"])
+        return f"{_term(pauli, given.get('coeff', 1))}[{qubits}]"
+    return f"{number(given):+g} {pauli}"

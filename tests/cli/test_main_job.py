@@ -132,25 +132,6 @@ pubs:
     assert "-1.0000" in table
 
 
-@pytest.mark.parametrize("example", ["ghz-sweep.yaml", "ising.yaml"])
-def test_the_other_examples_give_what_their_comments_say(qrun, example):
-    import math
-
-    run_id = qrun("submit", f"workloads/{example}").stdout.strip()
-    qrun("wait", run_id)
-    pubs = qrun.json("results", run_id, "--format", "json")["pubs"]
-    if example == "ghz-sweep.yaml":
-        parity, population = pubs[0]["data"]["evs"]
-        assert parity == pytest.approx([math.cos(4 * k * math.pi / 16) for k in range(9)], abs=0.2)
-        assert population == pytest.approx([1.0] * 9, abs=0.1)
-    else:
-        energy, magnetisation = pubs[0]["data"]["evs"]
-        thetas = [0, 0.17, 0.34, 0.51, 0.68, 0.85, 1.02, 1.19, 1.36, math.pi / 2]
-        assert energy == pytest.approx([-3 * math.cos(t) ** 2 - 2 * math.sin(t) for t in thetas], abs=0.25)
-        assert magnetisation == pytest.approx([math.cos(t) for t in thetas], abs=0.1)
-        assert pubs[1]["data"]["evs"] == pytest.approx(-3.383, abs=0.3)
-
-
 def test_v2_primitives_give_the_same(qrun, tmp_path):
     text = (qrun.cwd / "workloads/bell.yaml").read_text()
     path = tmp_path / "v2.yaml"
