@@ -121,6 +121,27 @@ class Document:
                 found = (*found, part)
         return found
 
+    def within(self, location: Sequence[str | int], line: int, column: int) -> Place | None:
+        """Where in the file a place of a text stands that is written as a block, after ``|``.
+
+        Args:
+            location: The text.
+            line: Line in it, from 1.
+            column: Column in that line, from 1.
+
+        Returns:
+            ``None`` for a text that is not written so, or stands in another file.
+        """
+        place = self._place(location, at_key=False)
+        lines = self.text.splitlines()
+        if place.path != self.path or place.line is None or not 0 < place.line < len(lines):
+            return None
+        if lines[place.line - 1][(place.column or 1) - 1 :].strip() not in ("|", "|-", "|+"):
+            return None
+        first = next((text for text in lines[place.line :] if text.strip()), "")
+        indent = len(first) - len(first.lstrip(" "))
+        return Place(self.path, place.line + line, indent + column)
+
     def _place(self, location: Sequence[str | int], *, at_key: bool) -> Place:
         found = self.trim(location)
         if at_key and found in self.key_places:

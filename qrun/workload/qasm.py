@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from qrun.errors import WorkloadError
-from qrun.workload.document import Document, Location
+from qrun.workload.document import Document, Location, Place
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -72,26 +72,29 @@ def circuit_from_qasm(text: str, document: Document, location: Location, origin:
     except Exception as error:
         # The importers raise a dozen kinds of exception, some of them of the parser generator's.
         message = str(getattr(error, "message", "") or error).strip().strip("'\"")
-        if document.path.endswith(".qasm"):
-            raise _at_its_line(message, version[1], document) from None
-        raise document.error(
-            location,
-            f"{origin}OpenQASM {version[1]} error: {message or type(error).__name__}",
-            "Line and column in the message, where given, count from the start of the OpenQASM text.",
-        ) from None
+        raise _told(message or type(error).__name__, version[1], document, location, origin) from None
 
 
-def _at_its_line(message: str, version: str, document: Document) -> WorkloadError:
-    """The parser's message where the workload is the OpenQASM file itself, whose lines it counts."""
+def _told(message: str, version: str, document: Document, location: Location, origin: str) -> WorkloadError:
+    """The parser's message, at its own line and column where these can be found in the file."""
     found = _PARSER_PLACE.match(message)
     line, column = (int(found[1]), int(found[2]) + 1) if found else (1, 1)
-    said = message[found.end() :] if found else message
+    if document.path.endswith(".qasm"):
+        place: Place | None = Place(document.path, line, column)
+    else:
+        place = document.within(location, line, column) if found and not origin else None
+    if place is None:
+        return document.error(
+            location,
+            f"{origin}OpenQASM {version} error: {message}",
+            "Line and column in the message, where given, count from the start of the OpenQASM text.",
+        )
     return WorkloadError(
-        f"OpenQASM {version} error: {said}",
+        f"OpenQASM {version} error: {message[found.end() :] if found else message}",
         "Check the text there.",
-        path=document.path,
-        line=line,
-        column=column,
+        path=place.path,
+        line=place.line,
+        column=place.column,
     )
 
 

@@ -330,3 +330,22 @@ def test_ising_example_is_what_its_comment_says(root):
         energy
     ).real == pytest.approx(-3.383, abs=1e-3)
     assert np.linalg.eigvalsh(energy.to_matrix())[0] == pytest.approx(-3.427, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("program", "line", "column"),
+    [
+        ('OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nhh q;', 8, 7),
+        ('OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\n\nhh q[0];', 9, 7),
+    ],
+)
+def test_a_mistake_in_a_block_of_openqasm_is_told_at_its_own_line(program, line, column):
+    indented = "\n".join("      " + text for text in program.splitlines())
+    text = (
+        f"name: n\ncircuits:\n  c: # a comment\n    qasm: |\n{indented}\npubs: [{{circuit: c, shots: 1}}]\n"
+    )
+    with pytest.raises(InvalidWorkload) as error:
+        load(text)
+    [mistake] = error.value.mistakes
+    assert (mistake.line, mistake.column) == (line, column)
+    assert "hh" in mistake.message
