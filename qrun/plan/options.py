@@ -9,7 +9,7 @@ from qrun.errors import WorkloadError
 from qrun.plan.jobs import PlannedJob
 from qrun.runtime.client import CLIENT_SIDE, V2, OptionMistake, check_options, option_paths, suggest
 from qrun.workload.document import Location
-from qrun.workload.load import Workload
+from qrun.workload.load import ESTIMATOR, SAMPLER, Workload
 
 
 def option_mistakes(
@@ -60,7 +60,8 @@ def _reserved(workload: Workload) -> list[WorkloadError]:
 
 def _unknown_names(workload: Workload, option_names: Mapping[str, Collection[str]]) -> list[WorkloadError]:
     generation = workload.file.defaults.primitives
-    used = sorted({pub.primitive for pub in workload.pubs})
+    # Asked of the file, because PUBs that could not be made are not among the workload's.
+    used = sorted({SAMPLER if spec.observables is None else ESTIMATOR for spec in workload.file.pubs})
     known = set().union(*(option_names[primitive] for primitive in used))
     mistakes = [
         _unknown(workload, ("defaults", "options", name), sorted(known), used, generation)

@@ -23,7 +23,7 @@ from qrun.workload.document import Document
 from qrun.workload.load import ESTIMATOR, SAMPLER, Workload, load_workload
 from qrun.workload.model import MOST_TAGS, LeastBusyBackend, WorkloadFile
 from qrun.workload.transpile_options import check_transpile
-from qrun.workload.validate import in_file_order
+from qrun.workload.validate import InvalidWorkload, in_file_order
 from qrun.workload.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -135,15 +135,27 @@ def draft_run(document: Document, file: WorkloadFile, choices: Choices) -> Draft
         WorkloadError: The workload is wrong; all mistakes are told.
     """
     tags = _tags(file, choices)
-    workload = load_workload(document, file)
+    try:
+        workload = load_workload(document, file)
+    except InvalidWorkload as error:
+        _, mistakes = _packed(error.sound, file, document)
+        raise in_file_order([*error.mistakes, *mistakes]) from None
+    planned, mistakes = _packed(workload, file, document)
+    if mistakes:
+        raise in_file_order(mistakes)
+    return Draft(workload, tags, planned, choose_mode(choices.mode or file.mode, len(planned)))
+
+
+def _packed(
+    workload: Workload, file: WorkloadFile, document: Document
+) -> tuple[list[PlannedJob], list[WorkloadError]]:
+    """The jobs, and what is wrong with the options and the size of them."""
     names = {kind: option_names(kind, file.defaults.primitives) for kind in (SAMPLER, ESTIMATOR)}
     planned = pack(workload.pubs, names)
     mistakes = check_transpile(file.defaults.transpile, document, ("defaults", "transpile"))
     mistakes += option_mistakes(workload, planned, names)
     mistakes += limit_mistakes(workload, planned)
-    if mistakes:
-        raise in_file_order(mistakes)
-    return Draft(workload, tags, planned, choose_mode(choices.mode or file.mode, len(planned)))
+    return planned, mistakes
 
 
 def widest(workload: Workload) -> int:

@@ -95,9 +95,12 @@ def load_workload(document: Document, file: WorkloadFile | None = None) -> Workl
     loader = _Loader(file, document)
     pubs = loader.pubs()
     mistakes = [*loader.mistakes, *_equal_names(pubs, document)]
+    workload = Workload(file, document, tuple(pubs))
     if mistakes:
-        raise in_file_order(mistakes)
-    return Workload(file, document, tuple(pubs))
+        told = in_file_order(mistakes)
+        told.sound = workload
+        raise told
+    return workload
 
 
 def validate_whole(document: Document) -> WorkloadFile:

@@ -34,6 +34,8 @@ class InvalidWorkload(WorkloadError):
         first = mistakes[0]
         super().__init__(first.message, first.hint, path=first.path, line=first.line, column=first.column)
         self.mistakes = list(mistakes)
+        self.sound: Any = None
+        """The workload of the PUBs that could be made, for checks that go on to tell what else is wrong."""
 
 
 def in_file_order(mistakes: Sequence[WorkloadError]) -> InvalidWorkload:

@@ -99,3 +99,27 @@ def test_a_service_that_is_not_there_ends_with_3_and_what_was_found_is_told(qrun
     assert "nothing wrong" not in done.stderr
     assert "nothing wrong" not in qrun("validate", str(good), "--service", "nobody", code=3).stderr
     qrun("validate", "--no-compile", str(good), "--service", "nobody")
+
+
+def test_a_wrong_option_and_an_unknown_circuit_are_told_together(qrun, tmp_path):
+    path = tmp_path / "w.yaml"
+    path.write_text(
+        "name: w\nbackend: fake_manila\ndefaults: {options: {resilience: {measure_mitigatoin: true}}}\n"
+        'circuits: {c: {qasm: "OPENQASM 3.0; qubit[2] q;"}}\n'
+        "pubs: [{circuit: cc, shots: 3}, {circuit: c, observables: ZZ}]\n"
+    )
+    told = qrun("validate", str(path), code=2).stderr
+    assert "w.yaml:3:35: estimator: there is no option 'resilience.measure_mitigatoin'" in told
+    assert "w.yaml:5:18: There is no circuit 'cc'" in told
+
+
+def test_an_option_is_not_unknown_because_the_pub_that_takes_it_is_broken(qrun, tmp_path):
+    path = tmp_path / "w.yaml"
+    path.write_text(
+        "name: w\nbackend: fake_manila\ndefaults: {options: {resilience_level: 0}}\n"
+        'circuits: {c: {qasm: "OPENQASM 3.0; qubit[2] q; bit[2] b; b = measure q;"}}\n'
+        "pubs: [{circuit: c, shots: 3}, {circuit: cc, observables: ZZ}]\n"
+    )
+    told = qrun("validate", str(path), code=2).stderr
+    assert "resilience_level" not in told
+    assert "There is no circuit 'cc'" in told
