@@ -93,7 +93,15 @@ def _evaluator() -> Any:
     # Arithmetic has no conditions, comparisons, attributes or subscripts.
     arithmetic = (ast.Expr, ast.Constant, ast.Name, ast.UnaryOp, ast.BinOp, ast.Call)
     evaluator.nodes = {kind: evaluator.nodes[kind] for kind in arithmetic}
+    evaluator.nodes[ast.Constant] = _constant
     return evaluator
+
+
+def _constant(node: ast.Constant) -> int | float:
+    # Text times a number would be as long as the number says.
+    if type(node.value) not in (int, float):
+        raise ValueError("only numbers are constants here")
+    return node.value  # type: ignore[return-value]
 
 
 def _power(base: Any, exponent: Any) -> float:

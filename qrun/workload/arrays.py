@@ -331,6 +331,8 @@ class Numbers:
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )
         shape, fortran, dtype = read(file)
+        if any(size < 0 for size in shape):
+            raise self._document.error(location, f"{name} is not a NumPy file: its shape is {shape}.")
         if dtype.kind not in "iuf" or dtype.hasobject:
             raise self._document.error(
                 location, f"{name} holds {dtype}, not numbers.", "Save an array of floats."

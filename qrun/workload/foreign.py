@@ -108,7 +108,10 @@ class _Payload:
         made["pubs"] = self._pubs(parameters.get("pubs"), program == "estimator")
         if self.mistakes:
             raise in_file_order(self.mistakes)
-        return replace(self.document, data=made, places=self.places, key_places=self.key_places)
+        # Another tool's data may not run code here, whatever file it came in.
+        return replace(
+            self.document, data=made, places=self.places, key_places=self.key_places, trusted=False
+        )
 
     def _defaults(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         here: Location = ("parameters", "options")
@@ -179,13 +182,13 @@ class _Payload:
             self.key_places[made] = self.document.key_places[source]
 
     def _take(self, value: Any, source: Location, made: Location) -> Any:
-        """A value as it is, and the places of all in it."""
+        """A value as it is, no text in it a reference, and the places of all in it."""
         self._place(made, source)
         if isinstance(value, dict):
             return {key: self._take(item, (*source, key), (*made, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self._take(item, (*source, i), (*made, i)) for i, item in enumerate(value)]
-        return value
+        return _literal(value) if isinstance(value, str) else value
 
 
 def _nothing(value: Any) -> bool:

@@ -227,15 +227,27 @@ def _check_counts(spec: PubSpec, primitive: str, document: Document, location: L
 
 
 def _shots(spec: PubSpec, file: WorkloadFile, options: Mapping[str, Any]) -> int:
-    return spec.shots or file.defaults.shots or options.get("default_shots") or DEFAULT_SHOTS
+    own, of_file = (_count(options) for options in (spec.options, options))
+    return spec.shots or own or file.defaults.shots or of_file or DEFAULT_SHOTS
+
+
+def _count(options: Mapping[str, Any]) -> int | None:
+    """The option ``default_shots``, unless it is something that the option model refuses."""
+    given = options.get("default_shots")
+    return given if type(given) is int and given > 0 else None
 
 
 def _precision(spec: PubSpec, file: WorkloadFile, options: Mapping[str, Any]) -> float | None:
     """``None`` leaves it to the option ``default_shots``, which the client puts above a default precision."""
-    asked = spec.precision or file.defaults.precision
-    if asked is None and options.get("default_shots"):
+    if spec.precision is None and _count(spec.options):
         return None
-    return asked or options.get("default_precision") or DEFAULT_PRECISION
+    asked = spec.precision or file.defaults.precision
+    if asked is None and _count(options):
+        return None
+    given = options.get("default_precision")
+    if not isinstance(given, (int, float)) or isinstance(given, bool) or given <= 0:
+        given = DEFAULT_PRECISION
+    return asked or given
 
 
 def _check_broadcast(pub: Pub, document: Document) -> None:

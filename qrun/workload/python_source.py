@@ -34,7 +34,7 @@ class PythonSources:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._modules: dict[str, ModuleType] = {}
+        self._modules: dict[tuple[str, str], ModuleType] = {}
 
     def call(self, name: str, args: Mapping[str, Any], location: Location) -> Any:
         """What a function returns.
@@ -51,7 +51,7 @@ class PythonSources:
         if not self._document.trusted:
             raise self._document.error(
                 here,
-                "python: runs code, which a workload from standard input may not.",
+                "python: runs code, which a workload from standard input or another tool may not.",
                 "Save it as a file and name that, or give --trust.",
             )
         module_name, colon, function_name = name.rpartition(":")
@@ -71,12 +71,14 @@ class PythonSources:
             return function(**args)
 
     def _module(self, name: str, location: Location) -> ModuleType:
-        if name not in self._modules:
-            path = path_inside(name, self._document, location) if name.endswith(".py") else None
-            folder = path.parent if path else self._document.folder_at(location)
+        path = path_inside(name, self._document, location) if name.endswith(".py") else None
+        folder = path.parent if path else self._document.folder_at(location)
+        # The same name in an included file of another folder means another file.
+        key = (str(path or folder), name)
+        if key not in self._modules:
             with self._told(f"{name} can't be imported", location), _on_path(folder):
-                self._modules[name] = _load(path) if path else self._import(name, location)
-        return self._modules[name]
+                self._modules[key] = _load(path) if path else self._import(name, location)
+        return self._modules[key]
 
     def _import(self, name: str, location: Location) -> ModuleType:
         if not _MODULE.fullmatch(name):

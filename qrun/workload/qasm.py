@@ -25,6 +25,12 @@ INCLUDABLE = ("stdgates.inc", "qelib1.inc")
 
 _GAP = r"(?:\s|//[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*\*/)"
 """White space and comments. No two alternatives begin alike, so that this can't backtrack."""
+MOST_INSTRUCTIONS = 100_000
+"""Of one gate that the text defines, those it uses expanded."""
+_GATE = re.compile(r"\bgate\s+([A-Za-z_]\w*)[^{};]*\{([^{}]*)\}")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_WORDS = re.compile(r"[A-Za-z_]\w*")
+
 _HEADER = re.compile(rf"\A\ufeff?{_GAP}*OPENQASM\s+(\d{{1,9}})(?:\.\d+)?\s*;")
 _INCLUDE = re.compile(rf"\binclude{_GAP}*[\"']([^\"'\n]*)")
 _SIZED = re.compile(r"\b(?:qubit|bit|qreg|creg|int|uint|float|angle)\b[^\[\];{}()]*\[([^\]]*)\]")
@@ -67,6 +73,7 @@ def circuit_from_qasm(text: str, document: Document, location: Location, origin:
             "Save it as .qpy or as OpenQASM 2, which are read much faster.",
         )
     _check_text(text, document, location, origin)
+    _check_gates(text, document, location, origin)
     try:
         return _parse(text, int(version[1]))
     except Exception as error:
@@ -108,6 +115,24 @@ def _parse(text: str, version: int) -> QuantumCircuit:
     # The parser generator prints each error to the terminal too, besides raising it.
     with contextlib.redirect_stderr(io.StringIO()):
         return qasm3.loads(text)
+
+
+def _check_gates(text: str, document: Document, location: Location, origin: str) -> None:
+    """Refuse gates that grow out of bounds.
+
+    Thirty that each use the one before twice are a billion instructions, and the OpenQASM 3 importer
+    expands them while it reads.
+    """
+    sizes: dict[str, int] = {}
+    for name, body in _GATE.findall(_COMMENT.sub(" ", text)):
+        calls = (_WORDS.search(statement.rpartition("@")[2]) for statement in body.split(";"))
+        sizes[name] = sum(sizes.get(call[0], 1) for call in calls if call)
+        if sizes[name] > MOST_INSTRUCTIONS:
+            raise document.error(
+                location,
+                f"{origin}The gate {name} has more than {MOST_INSTRUCTIONS:,} instructions once expanded.",
+                "Does each gate use the one before it twice?",
+            )
 
 
 def _check_text(text: str, document: Document, location: Location, origin: str) -> None:

@@ -33,8 +33,12 @@ def test_what_the_client_saves_is_what_is_read(saved):
     """The client itself writes the file."""
     from qiskit_ibm_runtime import QiskitRuntimeService
 
-    QiskitRuntimeService.save_account(token=TOKEN, instance=CRN.format("eu-de"), name="lab")
-    QiskitRuntimeService.save_account(token=TOKEN + "2", instance=CRN.format("us-east"), set_as_default=True)
+    # The client fixes the path of its file when it is first imported.
+    file = str(account_file())
+    QiskitRuntimeService.save_account(token=TOKEN, instance=CRN.format("eu-de"), name="lab", filename=file)
+    QiskitRuntimeService.save_account(
+        token=TOKEN + "2", instance=CRN.format("us-east"), set_as_default=True, filename=file
+    )
     lab, default = find_account("lab"), find_account("ibm")
     assert (lab.token, lab.api_url) == (TOKEN, "https://eu-de.quantum.cloud.ibm.com/api/v1")
     assert (default.token, default.api_url) == (TOKEN + "2", "https://quantum.cloud.ibm.com/api/v1")

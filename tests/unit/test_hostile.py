@@ -426,3 +426,65 @@ def test_arithmetic_is_arithmetic(tmp_path):
         assert "qrun" not in error.value.message
     pub = _load_beside(tmp_path, observables="Z", parameter_values={"a": "-2*pi/3 + sqrt(2)/2"}).pubs[0]
     assert pub.parameter_values.as_array(["a"]) == pytest.approx(-2 * np.pi / 3 + 2**0.5 / 2)
+
+
+def test_text_times_a_number_is_no_arithmetic():
+    from qrun.workload.arithmetic import number
+
+    with pytest.raises(ValueError, match="not arithmetic"):
+        number("'a'*1500000000")
+
+
+def test_a_payload_of_another_tool_runs_no_code(tmp_path):
+    import json
+
+    from qrun.workload.expand import LoadChoices, open_document
+    from qrun.workload.load import load_workload
+
+    circuit = 'OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; h q[0];'
+    touched = tmp_path / "touched"
+    code = {"python": "os:system", "args": {"command": f"touch {touched}"}}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"program_id": "estimator", "parameters": {"pubs": [[circuit, code]]}}))
+    with pytest.raises(WorkloadError, match="python: runs code"):
+        load_workload(open_document(path, LoadChoices()))
+    assert not touched.exists()
+
+
+def test_a_numpy_file_with_a_negative_shape_is_refused(tmp_path):
+    import numpy as np
+
+    np.save(tmp_path / "x.npy", np.zeros(4))
+    raw = (tmp_path / "x.npy").read_bytes().replace(b"(4,), ", b"(-1,),")
+    (tmp_path / "x.npy").write_bytes(raw)
+    path = tmp_path / "w.yaml"
+    path.write_text(
+        "name: w\ncircuits: {c: {qasm: \"OPENQASM 3.0; include 'stdgates.inc'; input float a; qubit q; rx(a) q;\"}}\n"
+        "pubs: [{circuit: c, observables: Z, parameter_values: {file: x.npy}}]\n"
+    )
+    from qrun.workload.expand import LoadChoices, open_document
+    from qrun.workload.load import load_workload
+
+    with pytest.raises(WorkloadError, match=r"shape is \(-1,\)"):
+        load_workload(open_document(path, LoadChoices()))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_gates_that_double_thirty_times_are_counted_not_expanded(version):
+    from qrun.workload.document import parse_document
+    from qrun.workload.load import load_workload
+
+    gates = "gate g0 a { U(0,0,0) a; } " + "".join(
+        f"gate g{i} a {{ g{i - 1} a; g{i - 1} a; }} " for i in range(1, 31)
+    )
+    program = {
+        2: f"OPENQASM 2.0; {gates} qreg q[1]; g30 q[0];",
+        3: f"OPENQASM 3.0; {gates} qubit[1] q; g30 q[0];",
+    }[version]
+    with pytest.raises(WorkloadError, match="instructions once expanded"):
+        load_workload(
+            parse_document(
+                f"name: w\ncircuits: {{c: {{qasm: '{program}'}}}}\npubs: [{{circuit: c, observables: Z}}]\n",
+                "w.yaml",
+            )
+        )

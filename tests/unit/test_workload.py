@@ -349,3 +349,31 @@ def test_a_mistake_in_a_block_of_openqasm_is_told_at_its_own_line(program, line,
     [mistake] = error.value.mistakes
     assert (mistake.line, mistake.column) == (line, column)
     assert "hh" in mistake.message
+
+
+def test_the_same_name_in_an_included_folder_is_another_python_file(tmp_path):
+    from qrun.workload.expand import LoadChoices, open_document
+
+    source = "from qiskit import QuantumCircuit\n\n\ndef f():\n    c = QuantumCircuit(1)\n    c.{}(0)\n    return c\n"
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "circ.py").write_text(source.format("x"))
+    (tmp_path / "sub" / "circ.py").write_text(source.format("h"))
+    (tmp_path / "sub" / "inc.yaml").write_text("circuits: {inner: {python: 'circ.py:f'}}\n")
+    path = tmp_path / "w.yaml"
+    path.write_text(
+        "name: w\ninclude: sub/inc.yaml\ncircuits: {outer: {python: 'circ.py:f'}}\n"
+        "pubs: [{circuit: outer, observables: Z}, {circuit: inner, observables: Z}]\n"
+    )
+    outer, inner = load_workload(open_document(path, LoadChoices())).pubs
+    assert (dict(outer.circuit.count_ops()), dict(inner.circuit.count_ops())) == ({"x": 1}, {"h": 1})
+
+
+def test_a_pubs_own_option_goes_before_the_files_default():
+    text = "defaults: {shots: 9}\n" + with_pubs("{circuit: bell, options: {default_shots: 5}}")
+    assert load(text).pubs[0].shots == 5
+
+
+@pytest.mark.parametrize("given", ["abc", "[1]", "{a: 1}", "0"])
+def test_an_option_of_the_wrong_type_does_not_become_shots(given):
+    text = f"defaults: {{options: {{default_shots: {given}}}}}\n" + with_pubs("{circuit: bell}")
+    assert load(text).pubs[0].shots == 4096
