@@ -66,13 +66,13 @@ def follow_to_results(ledger: Ledger, run_id: str, *, quiet: bool = False, live:
         SystemExit: With code 1 where a job failed or was cancelled.
     """
     from qrun.cli.drawing import draw_cost, draw_failures, draw_results
+    from qrun.cli.targets import account_of
     from qrun.run.results import collect, results_document
-    from qrun.runtime.accounts import find_account
     from qrun.runtime.control import ControlChannel
     from qrun.usage.account import run_account, settle
 
     run = ledger.run(run_id)
-    with ControlChannel(find_account(run.service).at_instance(run.instance)) as channel:
+    with ControlChannel(account_of(run)) as channel:
         progress = follow_run(channel, ledger, run, quiet=quiet, live=live)
         run = collect(channel, ledger, ledger.run(run_id), progress.jobs)
         draw_results(results_document(run))

@@ -51,13 +51,13 @@ def results(
 
 def _collected(ledger: Ledger, run: Run) -> tuple[dict[str, Any], Progress | None]:
     """The results of a run; the service is asked only for what isn't here yet."""
+    from qrun.cli.targets import account_of
     from qrun.run.follow import look
     from qrun.run.results import collect, has_all_results, results_document
-    from qrun.runtime.accounts import find_account
     from qrun.runtime.control import ControlChannel
 
     if has_all_results(run):
         return results_document(run), None
-    with ControlChannel(find_account(run.service).at_instance(run.instance)) as channel:
+    with ControlChannel(account_of(run)) as channel:
         progress = look(channel, ledger, run)
         return results_document(collect(channel, ledger, ledger.run(run.id), progress.jobs)), progress

@@ -35,6 +35,11 @@ class Target:
         return find_account(self.service).at_instance(self.instance)
 
 
+def account_of(run: Run) -> Account:
+    """The account that a run was submitted with."""
+    return find_account(run.service).at_instance(run.instance)
+
+
 def words_of(ids: Iterable[str]) -> list[str]:
     """The IDs meant, those on standard input included.
 

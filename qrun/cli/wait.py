@@ -17,9 +17,8 @@ def wait(
     from qrun.cli.console import print_line
     from qrun.cli.durations import seconds_of
     from qrun.cli.follow import exit_by, follow_run
-    from qrun.cli.targets import find_runs
+    from qrun.cli.targets import account_of, find_runs
     from qrun.ledger import Ledger
-    from qrun.runtime.accounts import find_account
     from qrun.runtime.control import ControlChannel
 
     seconds = seconds_of("--timeout", timeout)
@@ -28,7 +27,7 @@ def wait(
     with Ledger() as ledger:
         for run in find_runs(ids, ledger):
             left = None if deadline is None else round(max(0.0, deadline - time.monotonic()), 1)
-            with ControlChannel(find_account(run.service).at_instance(run.instance)) as channel:
+            with ControlChannel(account_of(run)) as channel:
                 ended.append(
                     follow_run(channel, ledger, run, timeout=left, quiet=quiet, live=not no_progress)
                 )

@@ -19,16 +19,15 @@ def watch(
     """Follow runs until their jobs have ended; Ctrl-C detaches. --json prints a line an event."""
     from qrun.cli.durations import seconds_of
     from qrun.cli.follow import exit_by, follow_run
-    from qrun.cli.targets import find_runs
+    from qrun.cli.targets import account_of, find_runs
     from qrun.ledger import Ledger
-    from qrun.runtime.accounts import find_account
     from qrun.runtime.control import ControlChannel
 
     seconds = seconds_of("--timeout", timeout)
     ended = []
     with Ledger() as ledger:
         for run in find_runs(ids, ledger):
-            with ControlChannel(find_account(run.service).at_instance(run.instance)) as channel:
+            with ControlChannel(account_of(run)) as channel:
                 ended.append(
                     follow_run(
                         channel, ledger, run, timeout=seconds, quiet=quiet, live=not no_progress, as_json=json

@@ -24,7 +24,7 @@ from qrun.workload.load import ESTIMATOR, SAMPLER, Workload, load_workload
 from qrun.workload.model import MOST_TAGS, LeastBusyBackend, WorkloadFile
 from qrun.workload.transpile_options import check_transpile
 from qrun.workload.validate import InvalidWorkload, in_file_order
-from qrun.workload.words import did_you_mean
+from qrun.workload.words import did_you_mean, said
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
@@ -269,7 +269,7 @@ def _prepare(
     except Exception as error:
         # The client's preparation runs qiskit passes and its own checks, which raise errors of many kinds;
         # each of them means that this PUB can't be sent as it is.
-        message = str(getattr(error, "message", "") or error).strip("'\"")
+        message = said(error)
         pub = workload.pubs[job.pubs[0]]
         raise workload.document.error(
             pub.location,

@@ -31,7 +31,7 @@ from qrun.workload.model import (
 from qrun.workload.modifiers import modify
 from qrun.workload.paths import read_inside, resolve_inside
 from qrun.workload.python_source import PythonSources
-from qrun.workload.words import did_you_mean
+from qrun.workload.words import did_you_mean, said
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -258,7 +258,7 @@ class Circuits:
             programs = qpy.load(io.BytesIO(raw))
         except Exception as error:
             # A broken file fails wherever the reader happens to be.
-            message = str(getattr(error, "message", "") or error).strip("'\"")
+            message = said(error)
             raise self._document.error(
                 location, f"{name} is not a QPY file qiskit can read: {message}.", "Save it with qpy.dump."
             ) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qrun.workload.arrays import Numbers
 from qrun.workload.document import Document, Location
 from qrun.workload.model import AnyCircuit
-from qrun.workload.words import did_you_mean
+from qrun.workload.words import did_you_mean, said
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -118,7 +118,7 @@ def _guarded(make: Any, what: str, document: Document, location: Location) -> Qu
         return make()
     except Exception as error:
         # Each instruction of a circuit may refuse in words of its own.
-        message = str(getattr(error, "message", "") or error).strip("'\"")
+        message = said(error)
         raise document.error(
             location,
             f"The circuit can't {what}: {message}.",

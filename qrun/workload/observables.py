@@ -16,7 +16,7 @@ from qrun.workload.arithmetic import number
 from qrun.workload.document import Document, Location
 from qrun.workload.paths import read_inside
 from qrun.workload.python_source import PythonSources
-from qrun.workload.words import did_you_mean
+from qrun.workload.words import did_you_mean, said
 
 if TYPE_CHECKING:
     from qiskit.primitives.containers.observables_array import ObservablesArray
@@ -74,7 +74,7 @@ class Observables:
             try:
                 found = self._built[key] = ObservablesArray.coerce(nested)
             except (ValueError, TypeError, RuntimeError) as error:
-                message = str(getattr(error, "message", "") or error).strip("'\"")
+                message = said(error)
                 if "<class 'list'>" in message:  # how qiskit tells of lists beside what is none
                     message = "some are lists where others are not"
                 raise self._document.error(
@@ -265,7 +265,7 @@ class Observables:
             array = ObservablesArray.coerce(made)
         except Exception as error:
             # The function may have returned anything.
-            message = str(getattr(error, "message", "") or error).strip("'\"")
+            message = said(error)
             raise self._document.error(
                 here,
                 f"{spec['python']} returns {type(made).__name__}, not observables: {message}.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qrun.errors import WorkloadError
 from qrun.workload.document import Document, Location, Place
+from qrun.workload.words import said
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -78,7 +79,7 @@ def circuit_from_qasm(text: str, document: Document, location: Location, origin:
         return _parse(text, int(version[1]))
     except Exception as error:
         # The importers raise a dozen kinds of exception, some of them of the parser generator's.
-        message = str(getattr(error, "message", "") or error).strip().strip("'\"")
+        message = said(error)
         raise _told(message or type(error).__name__, version[1], document, location, origin) from None
 
 

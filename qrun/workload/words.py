@@ -25,6 +25,11 @@ def did_you_mean(word: object, known: Iterable[str]) -> str | None:
     return f"Known here: {shown}." if names else None
 
 
+def said(error: Exception) -> str:
+    """What an exception of qiskit or a parser says, without the quotes that some put around it."""
+    return str(getattr(error, "message", "") or error).strip().strip("'\"")
+
+
 def dotted(location: Sequence[str | int]) -> str:
     """A location as the user would write it: ``pubs[1].circuit``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
