@@ -7,9 +7,10 @@ from typing import Any
 
 from qrun.errors import WorkloadError
 from qrun.plan.jobs import PlannedJob
-from qrun.runtime.client import CLIENT_SIDE, V2, OptionMistake, check_options, option_paths, suggest
+from qrun.runtime.client import CLIENT_SIDE, V2, OptionMistake, check_options, option_paths
 from qrun.workload.document import Location
 from qrun.workload.load import ESTIMATOR, SAMPLER, Workload
+from qrun.workload.words import did_you_mean
 
 
 def option_mistakes(
@@ -20,7 +21,26 @@ def option_mistakes(
     generation = workload.file.defaults.primitives
     for job in jobs:
         for mistake in check_options(job.primitive, job.options, generation):
-            mistakes.append(_told(workload, job, mistake))
+            hint = _hint(mistake, job.primitive, generation)
+            mistakes.append(_told(workload, job, mistake, f"{job.primitive}: {mistake.message}.", hint))
+    return mistakes
+
+
+def v2_mistakes(workload: Workload, job: PlannedJob, what: str) -> list[WorkloadError]:
+    """Options of a job that the V2 primitives don't take, for what is written in their terms.
+
+    Args:
+        workload: The workload.
+        job: One of its jobs.
+        what: What is for the V2 primitives.
+    """
+    mistakes = []
+    for mistake in check_options(job.primitive, job.options, V2):
+        path = ".".join(str(part) for part in mistake.location)
+        instead = _IN_ITS_PLACE.get((CLIENT_SIDE, path))
+        hint = f"They have {instead} in its place." if instead else "Leave the option out."
+        message = f"{what} is for the V2 primitives: {mistake.message}."
+        mistakes.append(_told(workload, job, mistake, message, hint))
     return mistakes
 
 
@@ -87,7 +107,7 @@ def _unknown(
     generation: str,
 ) -> WorkloadError:
     name = str(location[-1])
-    hint = elsewhere(name, primitives, generation) or suggest(name, known)
+    hint = elsewhere(name, primitives, generation) or did_you_mean(name, known)
     return workload.document.error(
         location, f"There is no option {name!r} for this primitive.", hint, at_key=True
     )
@@ -126,14 +146,19 @@ def _of_the_other(path: str, primitive: str, generation: str, other: str) -> str
     return f"{hint}."
 
 
-def _told(workload: Workload, job: PlannedJob, mistake: OptionMistake) -> WorkloadError:
+def _hint(mistake: OptionMistake, primitive: str, generation: str) -> str | None:
+    if not mistake.unknown:
+        return None
+    path = ".".join(str(part) for part in mistake.location)
+    return elsewhere(path, [primitive], generation) or did_you_mean(mistake.location[-1], mistake.known)
+
+
+def _told(
+    workload: Workload, job: PlannedJob, mistake: OptionMistake, message: str, hint: str | None
+) -> WorkloadError:
     """The mistake where the file makes it: in the PUB's own options, or in the defaults."""
     document = workload.document
     places = [(*workload.pubs[index].location, "options", *mistake.location) for index in job.pubs]
     places.append(("defaults", "options", *mistake.location))
     place = max(places, key=lambda location: len(document.trim(location)) - len(location))
-    hint = mistake.hint
-    if mistake.unknown:
-        path = ".".join(str(part) for part in mistake.location)
-        hint = elsewhere(path, [job.primitive], workload.file.defaults.primitives) or hint
-    return document.error(place, f"{job.primitive}: {mistake.message}.", hint, at_key=True)
+    return document.error(place, message, hint, at_key=True)

@@ -140,7 +140,7 @@ def _backend(
     finding: Finding,
 ) -> BackendV2 | None:
     from qrun.plan.mode import check_plan
-    from qrun.run.prepare import find_backend, widest
+    from qrun.run.backend import find_backend, widest
 
     backend = None
     with _noted(finding):
@@ -167,9 +167,9 @@ def _compile_and_prepare(
 ) -> None:
     from qrun.ledger import new_run_id
     from qrun.plan.limits import payload_mistake
+    from qrun.run.backend import compile_for
     from qrun.run.prepare import prepare_jobs
-    from qrun.workload.compile import compile_pubs, width_mistakes
-    from qrun.workload.compile_cache import default_cache
+    from qrun.workload.compile import width_mistakes
 
     workload = draft.workload
     too_wide = width_mistakes(workload, backend)
@@ -178,9 +178,8 @@ def _compile_and_prepare(
         # What does fit is compiled all the same: that may have mistakes of its own.
         fitting = tuple(pub for pub in workload.pubs if pub.circuit.num_qubits <= backend.num_qubits)
         workload = replace(workload, pubs=fitting)
-    cache = default_cache() if choices.cache else None
     with _noted(finding):
-        compilation = compile_pubs(workload, backend, cache=cache, progress=progress)
+        compilation = compile_for(workload, backend, progress, cache=choices.cache)
         if too_wide:
             return
         progress("preparing jobs")

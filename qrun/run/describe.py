@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qrun.plan.limits import executions
-from qrun.run.prepare import Choices, Draft, find_backend, widest
-from qrun.workload.compile import Compilation, compile_pubs
-from qrun.workload.compile_cache import default_cache
+from qrun.run.backend import compile_for, find_backend, widest
+from qrun.run.prepare import Choices, Draft
+from qrun.workload.compile import Compilation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,7 @@ def compile_draft(
         WorkloadError: There is no such backend, or it doesn't fit.
     """
     backend = find_backend(document, file, client, choices.backend, widest=widest(draft.workload))
-    cache = default_cache() if choices.cache else None
-    return str(backend.name), compile_pubs(draft.workload, backend, cache=cache, progress=progress)
+    return str(backend.name), compile_for(draft.workload, backend, progress, cache=choices.cache)
 
 
 def describe(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qrun.errors import WorkloadError
 from qrun.plan.jobs import PlannedJob
-from qrun.plan.options import elsewhere
-from qrun.run.prepare import Choices, Draft, find_backend, widest
-from qrun.runtime.client import V2, RuntimeClient, check_options
-from qrun.workload.compile import IsaPub, compile_pubs
-from qrun.workload.compile_cache import default_cache
+from qrun.plan.options import v2_mistakes
+from qrun.run.backend import compile_for, find_backend, widest
+from qrun.run.prepare import Choices, Draft
+from qrun.runtime.client import V2, RuntimeClient
+from qrun.workload.compile import IsaPub
 from qrun.workload.load import ESTIMATOR
 from qrun.workload.validate import in_file_order
 
@@ -37,26 +36,12 @@ def qrmi_payloads(
             OpenQASM 3 can't write.
     """
     workload = draft.workload
-    if mistakes := [mistake for job in draft.planned for mistake in _option_mistakes(draft, job)]:
+    mistakes = [m for job in draft.planned for m in v2_mistakes(workload, job, "A QRMI payload")]
+    if mistakes:
         raise in_file_order(mistakes)
     backend = find_backend(workload.document, workload.file, client, choices.backend, widest=widest(workload))
-    cache = default_cache() if choices.cache else None
-    isa = compile_pubs(workload, backend, cache=cache, progress=progress).pubs
+    isa = compile_for(workload, backend, progress, cache=choices.cache).pubs
     return [_payload(draft, job, isa, client, backend) for job in draft.planned]
-
-
-def _option_mistakes(draft: Draft, job: PlannedJob) -> list[WorkloadError]:
-    """Options of the client-side primitives that a payload, which is for V2, can't have."""
-    document = draft.workload.document
-    return [
-        document.error(
-            ("defaults", "options", *mistake.location),
-            f"A QRMI payload is for the V2 primitives: {mistake.message}.",
-            elsewhere(".".join(map(str, mistake.location)), [job.primitive], V2) or mistake.hint,
-            at_key=True,
-        )
-        for mistake in check_options(job.primitive, job.options, V2)
-    ]
 
 
 def _payload(

@@ -15,16 +15,16 @@ from qrun.plan.jobs import PlannedJob, pack
 from qrun.plan.limits import limit_mistakes
 from qrun.plan.mode import ModeChoice, check_plan, choose_mode
 from qrun.plan.options import option_mistakes
-from qrun.runtime.client import NoFractionalGates, PreparedJob, RuntimeClient, option_names
+from qrun.run.backend import compile_for, find_backend, widest
+from qrun.runtime.client import PreparedJob, RuntimeClient, option_names
 from qrun.workload.arithmetic import number
-from qrun.workload.compile import Compilation, IsaPub, compile_pubs
-from qrun.workload.compile_cache import default_cache
+from qrun.workload.compile import Compilation, IsaPub
 from qrun.workload.document import Document
 from qrun.workload.load import ESTIMATOR, SAMPLER, Workload, load_workload
-from qrun.workload.model import MOST_TAGS, LeastBusyBackend, WorkloadFile
-from qrun.workload.transpile_options import check_transpile
+from qrun.workload.model import MOST_TAGS, WorkloadFile
+from qrun.workload.transpile_options import file_mistakes
 from qrun.workload.validate import InvalidWorkload, in_file_order
-from qrun.workload.words import did_you_mean, said
+from qrun.workload.words import said
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
@@ -105,8 +105,7 @@ def prepare_run(
     if mode.mode == "session":
         # The instance, and so the plan, is the backend's.
         check_plan(mode.mode, client.plan_name())
-    cache = default_cache() if choices.cache else None
-    compilation = compile_pubs(workload, backend, cache=cache, progress=progress)
+    compilation = compile_for(workload, backend, progress, cache=choices.cache)
     run_id = new_run_id()
     ready = Ready(
         run_id=run_id,
@@ -152,15 +151,10 @@ def _packed(
     """The jobs, and what is wrong with the options and the size of them."""
     names = {kind: option_names(kind, file.defaults.primitives) for kind in (SAMPLER, ESTIMATOR)}
     planned = pack(workload.pubs, names)
-    mistakes = check_transpile(file.defaults.transpile, document, ("defaults", "transpile"))
+    mistakes = file_mistakes(file, document)
     mistakes += option_mistakes(workload, planned, names)
     mistakes += limit_mistakes(workload, planned)
     return planned, mistakes
-
-
-def widest(workload: Workload) -> int:
-    """Qubits of the widest circuit."""
-    return max(int(pub.circuit.num_qubits) for pub in workload.pubs)
 
 
 def prepare_jobs(
@@ -188,62 +182,6 @@ def _tags(file: WorkloadFile, choices: Choices) -> list[str]:
     if len(tags) > MOST_TAGS:
         raise UsageError(f"A job can have {MOST_TAGS} tags of yours, not {len(tags)}.", "Leave some out.")
     return tags
-
-
-def find_backend(
-    document: Document,
-    file: WorkloadFile,
-    client: RuntimeClient,
-    asked: str | None = None,
-    *,
-    widest: int = 1,
-) -> BackendV2:
-    """The backend that the command line or the file asks for.
-
-    Args:
-        document: The parsed file.
-        file: The validated file.
-        client: The service.
-        asked: A backend's name from the command line.
-        widest: Qubits that the least busy backend must have.
-
-    Raises:
-        UsageError: The command line names one that isn't there.
-        WorkloadError: The file does.
-    """
-    wanted = asked or file.backend
-    if isinstance(wanted, LeastBusyBackend):
-        return _least_busy(document, file, client, wanted, widest)
-    try:
-        backend = client.backend(wanted, fractional_gates=file.defaults.transpile.fractional_gates)
-    except NoFractionalGates as error:
-        raise document.error(
-            ("defaults", "transpile", "fractional_gates"),
-            error.message,
-            f"{error.hint} Backends here that have them: "
-            f"{', '.join(client.names_with_fractional_gates()) or 'none'}.",
-        ) from None
-    if backend is not None:
-        return backend
-    message, hint = f"There is no backend {wanted!r} here.", did_you_mean(wanted, client.backend_names())
-    if asked:
-        raise UsageError(message, hint)
-    raise document.error(("backend",), message, hint)
-
-
-def _least_busy(
-    document: Document, file: WorkloadFile, client: RuntimeClient, wanted: LeastBusyBackend, widest: int
-) -> BackendV2:
-    # A backend too narrow for the workload is of no use, however short its queue.
-    needed = max(wanted.least_busy.min_num_qubits or 1, widest)
-    fractional = file.defaults.transpile.fractional_gates
-    found = client.least_busy(min_num_qubits=needed, fractional_gates=fractional)
-    if found is None:
-        having = f"{needed} qubits and fractional gates" if fractional else f"{needed} qubits"
-        raise document.error(
-            ("backend",), f"No backend of this instance has {having} and is online.", "Choose another."
-        )
-    return found
 
 
 def _prepare(

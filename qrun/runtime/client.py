@@ -10,7 +10,6 @@ Private names in use, each held by a test in ``tests/service/test_client_adapter
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import re
@@ -58,7 +57,8 @@ class OptionMistake:
     location: tuple[str | int, ...]
     """Path of keys below ``options``."""
     message: str
-    hint: str | None = None
+    known: Sequence[str] = ()
+    """Where there is no option of that name: those that there are."""
     unknown: bool = False
     """Whether there is no option of that name, rather than a wrong value for it."""
 
@@ -408,10 +408,10 @@ def _option_mistakes(
         if detail["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
             mistakes.append(OptionMistake(location, f"{_dotted(location)}: {detail['msg']}"))
             continue
-        group, word = _dotted(location[:-1]), str(location[-1])
+        group = _dotted(location[:-1])
         known = [path.rpartition(".")[2] for path in paths if path.rpartition(".")[0] == group]
         message = f"there is no option {_dotted(location)!r}"
-        mistakes.append(OptionMistake(location, message, suggest(word, sorted(known)), unknown=True))
+        mistakes.append(OptionMistake(location, message, sorted(known), unknown=True))
     return mistakes
 
 
@@ -422,21 +422,13 @@ def _unexpected_keyword(model: Any, error: TypeError) -> OptionMistake:
     return OptionMistake(
         (found[1],),
         f"there is no option {found[1]!r}",
-        suggest(found[1], _field_names(model)),
+        sorted(_field_names(model)),
         unknown=True,
     )
 
 
 def _dotted(location: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in location)
-
-
-def suggest(word: str, known: Sequence[str]) -> str | None:
-    """``Did you mean …?`` or what there is to choose from."""
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"Known: {', '.join(sorted(known))}." if known else None
 
 
 def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:

@@ -9,7 +9,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from qrun.workload.library import library_circuit
 from qrun.workload.matrix import MOST_PUBS
 from qrun.workload.model import (
     AnyCircuit,
+    CircuitTranspile,
     FileCircuit,
     FilesCircuit,
     LibraryCircuit,
@@ -49,6 +50,8 @@ class Built:
     circuit: QuantumCircuit = field(repr=False)
     member: str = ""
     """Its name within a group (``files:``), or nothing."""
+    transpile: tuple[tuple[CircuitTranspile, Location], ...] = ()
+    """Options for compiling it and where they stand; those of what it is made ``of`` first."""
 
 
 class AlreadyTold(Exception):
@@ -144,20 +147,24 @@ class Circuits:
         built = self._built[key]
         if built is None:
             raise AlreadyTold
-        return built if own else [Built(name, b.circuit, b.member) if not b.member else b for b in built]
+        return built if own else [b if b.member else replace(b, name=name) for b in built]
 
     def _build(self, spec: AnyCircuit, location: Location, name: str) -> list[Built]:
-        bases = self._bases(spec, location, name)
+        own = ((spec.transpile, (*location, "transpile")),) if spec.transpile.model_fields_set else ()
         return [
-            Built(base.name, modify(base.circuit, spec, self._document, location), base.member)
-            for base in bases
+            replace(
+                base,
+                circuit=modify(base.circuit, spec, self._document, location),
+                transpile=(*base.transpile, *own),
+            )
+            for base in self._bases(spec, location, name)
         ]
 
     def _bases(self, spec: AnyCircuit, location: Location, name: str) -> list[Built]:
         document = self._document
         if isinstance(spec, OfCircuit):
             made = self.get(spec.of, (*location, "of"), name)
-            return [Built(f"{name}/{b.member}" if b.member else name, b.circuit, b.member) for b in made]
+            return [replace(base, name=f"{name}/{base.member}" if base.member else name) for base in made]
         if isinstance(spec, FilesCircuit):
             return self._files(spec.files, (*location, "files"), name)
         if isinstance(spec, QasmCircuit):
@@ -271,4 +278,5 @@ class Circuits:
 
 
 def _plain(spec: AnyCircuit) -> Any:
-    return spec.model_dump()
+    # As it is written: a transpile option with its default's value still counts over the file's.
+    return spec.model_dump(exclude_unset=True)

@@ -12,20 +12,15 @@ from qrun.workload.circuit_fingerprint import NoFingerprint, fingerprint
 from qrun.workload.compile_cache import CompileCache, key_of, target_hash
 from qrun.workload.compile_pool import CompilePool, Task
 from qrun.workload.compile_worker import CompileFailed, to_qpy
-from qrun.workload.document import Location
 from qrun.workload.isa import is_isa, on_physical_qubits
 from qrun.workload.load import ESTIMATOR, Pub, Workload
-from qrun.workload.model import Transpile
-from qrun.workload.transpile_options import pass_manager_options
+from qrun.workload.transpile_options import Layered, pass_manager_options
 from qrun.workload.validate import in_file_order
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
     from qiskit.providers import BackendV2
     from qiskit.transpiler import Target
-
-TranspileOf = Callable[[Pub], tuple[Transpile, Location]]
-"""The transpile options of a PUB, and where in the file they stand."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,8 @@ class _Work:
 
     source: QuantumCircuit
     options: Mapping[str, Any]
-    options_place: Location
+    written: Layered
+    """The options as the file has them."""
     key: str | None
     """Its key in the cache; ``None`` where its content can't be told, so that it is nobody else's."""
     pubs: list[Pub] = field(default_factory=list)
@@ -76,7 +72,6 @@ def compile_pubs(
     workload: Workload,
     backend: BackendV2,
     *,
-    transpile_of: TranspileOf | None = None,
     cache: CompileCache | None = None,
     workers: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -90,7 +85,6 @@ def compile_pubs(
     Args:
         workload: The workload.
         backend: What to compile for.
-        transpile_of: The options of each PUB; the file's defaults for all where it is left out.
         cache: Circuits that earlier runs compiled; none are used or kept where it is left out.
         workers: Most worker processes; one fewer than there are processors unless given.
         progress: Told what is being compiled; nothing where nothing is.
@@ -101,7 +95,7 @@ def compile_pubs(
     if mistakes := width_mistakes(workload, backend):
         raise in_file_order(mistakes)
     target = backend.target
-    works = _works(workload, backend, target, transpile_of or _defaults_of(workload))
+    works = _works(workload, backend, target)
     todo, already_isa, from_cache = _found(list(works.values()), target, cache)
     pool = CompilePool(target, workers)
     _check_layouts(todo, workload, backend)
@@ -117,33 +111,26 @@ def compile_pubs(
     )
 
 
-def _defaults_of(workload: Workload) -> TranspileOf:
-    return lambda _: (workload.file.defaults.transpile, ("defaults", "transpile"))
-
-
-def _works(
-    workload: Workload, backend: BackendV2, target: Target, transpile_of: TranspileOf
-) -> dict[Any, _Work]:
+def _works(workload: Workload, backend: BackendV2, target: Target) -> dict[Any, _Work]:
     """Circuits to compile, by what tells them apart."""
     calibration = target_hash(target)
     works: dict[Any, _Work] = {}
     seen: dict[tuple[int, bool, str], Any] = {}
     sources: dict[tuple[int, bool], tuple[QuantumCircuit, str | None]] = {}
     for pub in workload.pubs:
-        options, place = transpile_of(pub)
         # PUBs mostly share circuit objects, which need not be read again for each of them; the workload holds
         # them meanwhile, so that no identity is used twice.
         strip = pub.primitive == ESTIMATOR and pub.circuit.num_clbits > 0
         identity = (id(pub.circuit), strip)
         if identity not in sources:
             sources[identity] = _source(pub, strip)
-        chosen = (*identity, options.model_dump_json())
+        chosen = (*identity, pub.transpile.key)
         if chosen not in seen:
             source, content = sources[identity]
-            arguments = _arguments(source, options, backend, target)
+            arguments = _arguments(source, pub.transpile, backend, target)
             key = content and key_of(content, calibration, str(backend.name), arguments)
             seen[chosen] = key or chosen
-            works.setdefault(key or chosen, _Work(source, arguments, place, key))
+            works.setdefault(key or chosen, _Work(source, arguments, pub.transpile, key))
         works[seen[chosen]].pubs.append(pub)
     return works
 
@@ -158,8 +145,9 @@ def _source(pub: Pub, strip: bool) -> tuple[QuantumCircuit, str | None]:
 
 
 def _arguments(
-    circuit: QuantumCircuit, options: Transpile, backend: BackendV2, target: Target
+    circuit: QuantumCircuit, written: Layered, backend: BackendV2, target: Target
 ) -> Mapping[str, Any]:
+    options = written.options
     arguments = pass_manager_options(options, backend)
     stays = circuit.layout is not None and on_physical_qubits(circuit, target)
     if stays and options.initial_layout is None and options.layout_method is None:
@@ -266,7 +254,7 @@ def _check_layouts(works: Sequence[_Work], workload: Workload, backend: BackendV
         layout = work.options["initial_layout"]
         if layout is None:
             continue
-        place = (*work.options_place, "initial_layout")
+        place = work.written.place("initial_layout")
         name, width = work.pubs[0].circuit_name, work.source.num_qubits
         if len(layout) != width:
             message = f"initial_layout names {len(layout)} qubits; the circuit {name!r} has {width}."
@@ -283,7 +271,7 @@ def _check_layouts(works: Sequence[_Work], workload: Workload, backend: BackendV
 def _told(work: _Work, failure: CompileFailed, workload: Workload, backend: BackendV2) -> WorkloadError:
     if failure.options:
         return workload.document.error(
-            work.options_place, f"These transpile options are refused: {failure.message}"
+            work.written.place(), f"These transpile options are refused: {failure.message}"
         )
     first, others = work.pubs[0], len(work.pubs) - 1
     also = f" ({others} more PUB{'s use' if others > 1 else ' uses'} it)" if others else ""

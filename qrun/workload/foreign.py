@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from qrun.errors import WorkloadError
+from qrun.runtime.client import ESTIMATOR, SAMPLER
 from qrun.workload.document import Document, Location, Place, read_bytes
 from qrun.workload.validate import in_file_order
 from qrun.workload.words import did_you_mean
 
-PROGRAMS = ("sampler", "estimator")
+PROGRAMS = (SAMPLER, ESTIMATOR)
 VERSION = 2
 """Version of the primitives' payload."""
 
@@ -105,7 +106,7 @@ class _Payload:
             if key in data:
                 made[key] = self._take(data[key], (key,), (key,))
         made["defaults"] = self._defaults(parameters)
-        made["pubs"] = self._pubs(parameters.get("pubs"), program == "estimator")
+        made["pubs"] = self._pubs(parameters.get("pubs"), program == ESTIMATOR)
         if self.mistakes:
             raise in_file_order(self.mistakes)
         # Another tool's data may not run code here, whatever file it came in.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qrun.errors import WorkloadError
+from qrun.runtime.client import ESTIMATOR as ESTIMATOR  # rooms above take them from here
+from qrun.runtime.client import SAMPLER as SAMPLER
 from qrun.workload.arrays import Numbers
 from qrun.workload.circuits import AlreadyTold, Built, Circuits
 from qrun.workload.document import Document, Location
@@ -16,15 +18,13 @@ from qrun.workload.model import PubSpec, WorkloadFile
 from qrun.workload.observables import Observables
 from qrun.workload.parameters import build_parameter_values
 from qrun.workload.python_source import PythonSources
+from qrun.workload.transpile_options import Layered, file_mistakes
 from qrun.workload.validate import InvalidWorkload, in_file_order, sound_part, validate
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
     from qiskit.primitives.containers.bindings_array import BindingsArray
     from qiskit.primitives.containers.observables_array import ObservablesArray
-
-SAMPLER = "sampler"
-ESTIMATOR = "estimator"
 
 DEFAULT_SHOTS = 4096
 """Shots of a Sampler PUB where nothing says otherwise: the client's own ``default_shots`` (facts, H3)."""
@@ -49,6 +49,8 @@ class Pub:
     """The PUB's own options over the file's; a default counts only for primitives that know it."""
     own_options: Mapping[str, Any]
     """The PUB's own options alone."""
+    transpile: Layered
+    """How its circuit is compiled: the file's options, and the circuit's own over them."""
     location: Location
     """``("pubs", i)`` in the expanded document; PUBs of a group of circuits share theirs."""
 
@@ -126,7 +128,8 @@ def _more_mistakes(document: Document) -> list[WorkloadError]:
         return []
     loader = _Loader(rest.file, rest.document, rest.broken)
     pubs = loader.pubs()
-    return [*loader.mistakes, *_equal_names(pubs, rest.document)]
+    transpile = file_mistakes(rest.file, rest.document)
+    return [*loader.mistakes, *_equal_names(pubs, rest.document), *transpile]
 
 
 class _Loader:
@@ -140,6 +143,7 @@ class _Loader:
         self._observables = Observables(file.observables, document, python)
         self._numbers = Numbers(document)
         self._values: dict[tuple[int, int], BindingsArray | None] = {}
+        self._transpiles: dict[tuple[Location, ...], Layered] = {}
         self._ready: list[Pub] = []
         self.mistakes: list[WorkloadError] = []
 
@@ -193,10 +197,19 @@ class _Loader:
             precision=_precision(spec, file, options) if primitive == ESTIMATOR else None,
             options=options,
             own_options=spec.options,
+            transpile=self._transpile(built),
             location=location,
         )
         _check_broadcast(pub, document)
         return pub
+
+    def _transpile(self, built: Built) -> Layered:
+        # One for all PUBs that it is the same for: there may be ten thousand.
+        key = tuple(location for _, location in built.transpile)
+        if key not in self._transpiles:
+            defaults = (self._file.defaults.transpile, ("defaults", "transpile"))
+            self._transpiles[key] = Layered((defaults, *built.transpile))
+        return self._transpiles[key]
 
     def _parameter_values(self, spec: PubSpec, built: Built, location: Location) -> BindingsArray | None:
         # PUBs that a matrix made share the parts that it does not change: such an array is made once.

@@ -84,8 +84,11 @@ class LeastBusyBackend(_Strict):
     least_busy: LeastBusy
 
 
-class Transpile(_Strict):
-    """Options of ``generate_preset_pass_manager``; names of methods are checked against installed plugins."""
+class CircuitTranspile(_Strict):
+    """Options of ``generate_preset_pass_manager``; names of methods are checked against installed plugins.
+
+    A circuit's own count over the file's, each that is written by itself.
+    """
 
     optimization_level: Literal[0, 1, 2, 3] = 2
     seed_transpiler: Annotated[int, Field(ge=0, lt=2**32, strict=True)] | None = None
@@ -103,6 +106,11 @@ class Transpile(_Strict):
     hls_config: dict[str, list[str]] | None = None
     """Name of a high-level operation → names of the plugins to try, in order."""
     qubits_initially_zero: bool = True
+
+
+class Transpile(CircuitTranspile):
+    """The options for all circuits of the file, and what is the backend's to have."""
+
     fractional_gates: bool = False
     """Compile to ``rx`` and ``rzz`` of any angle, on a backend that has them."""
 
@@ -121,8 +129,13 @@ class Defaults(_Strict):
     )
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """What is left out in a circuit's options is as the file has it, whatever the model says."""
+    schema.pop("default")
+
+
 class _Circuit(_Strict):
-    """What any circuit may have done to it, in this order."""
+    """What any circuit may have done to it, in this order, and how it is compiled."""
 
     assign: dict[str, Any] = Field(
         default={}, description="Values for parameters, by parameter or vector name."
@@ -131,6 +144,11 @@ class _Circuit(_Strict):
     repeat: Count | None = Field(default=None, description="How many times, one after the other.")
     measure: Annotated[Literal["all"] | list[Qubit] | None, BeforeValidator(_measured)] = Field(
         default=None, description="Measure all qubits, or those listed, into a new register called meas."
+    )
+    transpile: CircuitTranspile = Field(
+        default=CircuitTranspile(),
+        description="How it is compiled: what is written here counts over defaults.transpile.",
+        json_schema_extra=_without_default,
     )
 
 

@@ -12,6 +12,7 @@ from qrun.errors import WorkloadError
 from qrun.workload.document import Document
 from qrun.workload.model import (
     CIRCUIT_KINDS,
+    CircuitTranspile,
     Defaults,
     LeastBusy,
     LeastBusyBackend,
@@ -175,7 +176,10 @@ def _mistake(document: Document, detail: Mapping[str, Any]) -> WorkloadError:
     if kind == "extra_forbidden":
         known = _known_keys(tuple(detail["loc"]))
         return document.error(
-            location, f"There is no key {key!r} here.", did_you_mean(str(key), known), at_key=True
+            location,
+            f"There is no key {key!r} here.",
+            _elsewhere(location) or did_you_mean(str(key), known),
+            at_key=True,
         )
     if kind == "literal_error":
         choices = _choices(detail)
@@ -202,7 +206,16 @@ def _without_tag(location: tuple[Any, ...]) -> tuple[Any, ...]:
     return location
 
 
+def _elsewhere(location: Sequence[str | int]) -> str | None:
+    """Where a key belongs that is right in another place, and would be suggested for itself."""
+    if location[-2:] == ("transpile", "fractional_gates"):
+        return "A backend has them for the whole file: defaults.transpile.fractional_gates"
+    return None
+
+
 def _known_keys(location: Sequence[str | int]) -> list[str]:
+    if location[0] != "defaults" and "transpile" in location[:-1]:
+        return list(CircuitTranspile.model_fields)
     for part in reversed(location[:-1]):
         if isinstance(part, str) and part in _MODELS:
             return list(_MODELS[part].model_fields)

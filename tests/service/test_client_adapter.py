@@ -154,7 +154,7 @@ def test_option_models(generation):
 def test_a_nested_option_suggests_its_neighbours():
     [mistake] = check_options(ESTIMATOR, {"resilience": {"zne_mitigatoin": True}})
     assert mistake.location == ("resilience", "zne_mitigatoin")
-    assert mistake.hint == "Did you mean 'zne_mitigation'?"
+    assert "zne_mitigation" in mistake.known
 
 
 def test_backends(client):

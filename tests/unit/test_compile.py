@@ -13,7 +13,6 @@ from qrun.workload.compile import compile_pubs
 from qrun.workload.compile_cache import CompileCache
 from qrun.workload.document import read_document
 from qrun.workload.load import load_workload
-from qrun.workload.model import Transpile
 from tests.unit.compiling import QUBITS, backend, workload
 
 SEEDED = "defaults: {transpile: {optimization_level: 2, seed_transpiler: 3}}\n"
@@ -120,15 +119,46 @@ def test_other_options_or_another_calibration_compile_anew(cache, change):
 
 
 def test_options_of_each_pub():
-    small = workload("{name: a, circuit: bell}", "{name: b, circuit: bell}", "{name: c, circuit: bell}")
-    layouts = [[0, 1], [3, 4], [3, 4]]
-    done = compile_pubs(
-        small,
-        backend(),
-        transpile_of=lambda pub: (Transpile(initial_layout=layouts[pub.index]), pub.location),
+    small = workload(
+        "{name: a, circuit: bell}",
+        "{name: b, circuit: {of: bell, transpile: {initial_layout: [3, 4]}}}",
+        "{name: c, circuit: {of: again, transpile: {initial_layout: [3, 4]}}}",
+        head="defaults: {transpile: {initial_layout: [0, 1]}}\n",
     )
+    done = compile_pubs(small, backend())
     assert counts(done) == (2, 0, 0, 2)
-    assert [isa.circuit.layout.final_index_layout() for isa in done.pubs] == layouts
+    layouts = [isa.circuit.layout.final_index_layout() for isa in done.pubs]
+    assert layouts == [[0, 1], [3, 4], [3, 4]]
+
+
+def test_options_of_a_circuit_count_over_those_of_what_it_is_made_of_and_over_the_files():
+    circuits = """\
+  one: {library: efficient_su2, args: {num_qubits: 2}, transpile: {seed_transpiler: 5, optimization_level: 3}}
+  two: {of: one, transpile: {optimization_level: 2}}
+"""
+    small = workload(
+        f"{{circuit: two, observables: ZZ, parameter_values: {[0] * 16}}}",
+        "{circuit: bell}",
+        head="defaults: {transpile: {optimization_level: 1, seed_transpiler: 4, initial_layout: [1, 2]}}\n",
+        circuits=circuits,
+    )
+    two, bell = (pub.transpile.options for pub in small.pubs)
+    # Two is the default's value, and counts all the same because it is written.
+    assert (two.optimization_level, two.seed_transpiler, two.initial_layout) == (2, 5, [1, 2])
+    assert (bell.optimization_level, bell.seed_transpiler) == (1, 4)
+    written = small.pubs[0].transpile
+    assert written.place("seed_transpiler") == ("circuits", "one", "transpile", "seed_transpiler")
+    assert written.place("initial_layout") == ("defaults", "transpile", "initial_layout")
+    assert written.place() == ("circuits", "two", "transpile")
+
+
+def test_circuits_that_differ_in_a_written_default_alone_are_not_one():
+    small = workload(
+        "{name: a, circuit: {of: bell, transpile: {optimization_level: 2}}}",
+        "{name: b, circuit: {of: bell}}",
+        head="defaults: {transpile: {optimization_level: 0}}\n",
+    )
+    assert [pub.transpile.options.optimization_level for pub in small.pubs] == [2, 0]
 
 
 def test_methods_are_followed():
@@ -196,8 +226,13 @@ def test_what_a_pass_says_is_told_at_the_first_pub_of_the_circuit():
     ],
 )
 def test_a_layout_that_does_not_fit(layout, said):
-    [mistake] = _mistakes(
-        workload("{circuit: bell}", head=f"defaults: {{transpile: {{initial_layout: {layout}}}}}\n")
-    )
+    options = f"{{transpile: {{initial_layout: {layout}}}}}"
+    [mistake] = _mistakes(workload("{circuit: bell}", head=f"defaults: {options}\n"))
     assert said in mistake.message
     assert mistake.line == 1
+    pub = f"{{circuit: {{of: bell, {options[1:]}}}"
+    [mistake] = _mistakes(
+        workload("{circuit: again}", pub, head="defaults: {transpile: {seed_transpiler: 1}}\n")
+    )
+    assert said.replace("'bell'", "'pubs[1]'") in mistake.message
+    assert mistake.line == 11

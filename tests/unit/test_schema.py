@@ -51,7 +51,9 @@ def test_every_example_validates(path):
         HEAD + "pubs: [{circuit: c, parameter_values: {file: v.npz, array: a}}]\n",
         HEAD + "pubs: [{circuit: c, parameter_values: {random: {seed: 1, shape: [2, 3]}}}]\n",
         HEAD + "observables: {a: {ZZ: {on: [0, 5], coeff: pi/2}, X: [{on: [1]}]}, b: {file: h.json}}\n" + PUB,
-        HEAD + "circuits: {c: {of: d, measure: [0, 1], assign: {t: pi}}, d: {files: '*.qasm'}}\n" + PUB,
+        HEAD
+        + "circuits: {c: {of: d, measure: [0, 1], assign: {t: pi}, transpile: {optimization_level: '${o}'}}, d: {files: '*.qasm'}}\n"
+        + PUB,
     ],
 )
 def test_what_a_file_may_say_validates(text):
@@ -78,6 +80,8 @@ def test_what_a_file_may_say_validates(text):
         HEAD + "pubs: [{circuit: c, observables: {ZQ: 1}}]\n",
         HEAD + "pubs: [{circuit: c, observables: {ZZ: {om: [0, 1]}}}]\n",
         HEAD + "defaults: {transpile: {optimization_level: 7}}\n" + PUB,
+        HEAD + "circuits: {c: {qasm: x, transpile: {fractional_gates: true}}}\n" + PUB,
+        HEAD + "circuits: {c: {qasm: x, transpile: {optimization_level: 4}}}\n" + PUB,
         HEAD + "max_time: soon\n" + PUB,
         HEAD + "tags: [a, b, c, d, e, f, g]\n" + PUB,
     ],

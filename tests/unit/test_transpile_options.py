@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from qiskit.transpiler import generate_preset_pass_manager
 
 from qrun.errors import WorkloadError
 from qrun.workload.compile import compile_pubs
 from qrun.workload.model import Transpile
-from qrun.workload.transpile_options import check_transpile, pass_manager_options
+from qrun.workload.transpile_options import check_transpile, file_mistakes, pass_manager_options
 from tests.unit.compiling import backend, workload
 
 
@@ -43,6 +45,25 @@ def test_a_mistake_is_told_with_its_place_and_the_right_word(options, message, h
     assert mistake.column > 15
 
 
+def test_mistakes_in_a_circuits_own_options_are_told_wherever_it_stands():
+    circuits = "  own: {of: bell, transpile: {layout_method: saber}}\n"
+    inline = (
+        "{circuit: {of: bell, transpile: {routing_method: sabr}}, matrix: {shots: [1, 2]}, shots: '${shots}'}"
+    )
+    small = workload(inline, circuits=circuits, head="defaults: {transpile: {init_method: x}}\n")
+    found = [(m.line, m.message.partition(":")[0]) for m in file_mistakes(small.file, small.document)]
+    assert found == [(1, "init_method"), (6, "layout_method"), (11, "routing_method")]
+
+
+def test_a_circuit_can_not_have_fractional_gates_by_itself():
+    with pytest.raises(WorkloadError) as error:
+        workload("{circuit: {of: bell, transpile: {fractional_gates: true}}}")
+    assert "defaults.transpile.fractional_gates" in error.value.hint
+    with pytest.raises(WorkloadError) as error:
+        workload("{circuit: {of: bell, transpile: {optimisation_level: 1}}}")
+    assert error.value.hint == "Did you mean 'optimization_level'?"
+
+
 def test_all_are_told():
     assert len(mistakes("{layout_method: a, routing_method: b, unitary_synthesis_method: c}")) == 3
 
@@ -74,9 +95,9 @@ def test_values_that_the_model_refuses(options):
     ],
 )
 def test_the_pass_manager_takes_them(options):
-    small = workload("{circuit: bell}")
-    assert check_transpile(Transpile(**options), small.document, ("defaults", "transpile")) == []
-    done = compile_pubs(small, backend(), transpile_of=lambda pub: (Transpile(**options), pub.location))
+    small = workload(f"{{circuit: {{of: bell, transpile: {json.dumps(options)}}}}}")
+    assert file_mistakes(small.file, small.document) == []
+    done = compile_pubs(small, backend())
     assert done.compiled == 1
 
 
