@@ -11,12 +11,12 @@ from qrun.run.prepare import Choices, Draft
 from qrun.runtime.client import V2, RuntimeClient
 from qrun.workload.compile import IsaPub
 from qrun.workload.load import ESTIMATOR
+from qrun.workload.qasm_writing import openqasm
 from qrun.workload.validate import in_file_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from qiskit.circuit import QuantumCircuit
     from qiskit.providers import BackendV2
 
 
@@ -66,7 +66,7 @@ def _payload(
 def _pub(draft: Draft, isa: IsaPub) -> list[Any]:
     pub = isa.pub
     try:
-        text = _openqasm(isa.circuit)
+        text, names = openqasm(isa.circuit)
     except Exception as error:
         # The exporter raises errors of many kinds for what OpenQASM 3 has no words for.
         raise draft.workload.document.error(
@@ -74,26 +74,16 @@ def _pub(draft: Draft, isa: IsaPub) -> list[Any]:
             f"The circuit {pub.circuit_name!r} can't be written as OpenQASM 3: {error}",
             "Leave this PUB out of the export.",
         ) from None
-    values = None if pub.parameter_values is None else _values(pub.parameter_values)
+    values = None if pub.parameter_values is None else _values(pub.parameter_values, names)
     if pub.primitive == ESTIMATOR:
         return [text, isa.observables.tolist(), values, pub.precision]
     return [text, values, pub.shots]
 
 
-def _openqasm(circuit: QuantumCircuit) -> str:
-    from qiskit import qasm3
-
-    # With its layout it would be written on $0, $1 …, as many as it uses, and observables are as wide as the
-    # backend. Without, it is on a register of the backend's width.
-    plain = circuit.copy()
-    plain._layout = None
-    return str(qasm3.dumps(plain))
-
-
-def _values(array: Any) -> dict[str, Any]:
+def _values(array: Any, written: Mapping[str, str]) -> dict[str, Any]:
     """Parameter values by name; arrays over several parameters are split, so that each has its own."""
     return {
-        name: values[..., position].tolist()
+        written[name]: values[..., position].tolist()
         for names, values in array.data.items()
         for position, name in enumerate([names] if isinstance(names, str) else names)
     }

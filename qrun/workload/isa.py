@@ -23,6 +23,20 @@ def on_physical_qubits(circuit: QuantumCircuit, target: Target) -> bool:
     return circuit.num_qubits == target.num_qubits or circuit.layout is not None
 
 
+def widened(circuit: QuantumCircuit, num_qubits: int) -> QuantumCircuit:
+    """A circuit on physical qubits with those up to ``num_qubits`` that it does nothing on."""
+    from qiskit.circuit import Qubit
+    from qiskit.transpiler import Layout, TranspileLayout
+
+    made = circuit.copy()
+    made._layout = None  # the layout of the bits that it has would be wrong for more of them
+    made.add_bits([Qubit() for _ in range(num_qubits - circuit.num_qubits)])
+    places = {qubit: index for index, qubit in enumerate(made.qubits)}
+    # Each is where it says, as the reader of OpenQASM has it for $0, $1 …
+    made._layout = TranspileLayout(Layout(dict(places)), places)
+    return made
+
+
 def is_isa(circuit: QuantumCircuit, target: Target) -> bool:
     """Whether the backend runs the circuit as it is: on its qubits, with its instructions and connections.
 

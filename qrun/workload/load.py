@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from qrun.errors import WorkloadError
@@ -13,6 +13,7 @@ from qrun.workload.arrays import Numbers
 from qrun.workload.circuits import AlreadyTold, Built, Circuits
 from qrun.workload.document import Document, Location
 from qrun.workload.expand import expand
+from qrun.workload.isa import widened
 from qrun.workload.matrix import MOST_PUBS, SWEEP_HINT
 from qrun.workload.model import PubSpec, WorkloadFile
 from qrun.workload.observables import Observables
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from qiskit.primitives.containers.bindings_array import BindingsArray
     from qiskit.primitives.containers.observables_array import ObservablesArray
 
+MOST_QUBITS = 10_000
+"""Of a circuit on physical qubits that is made as wide as its observables."""
 DEFAULT_SHOTS = 4096
 """Shots of a Sampler PUB where nothing says otherwise: the client's own ``default_shots`` (facts, H3)."""
 DEFAULT_PRECISION = 0.015625
@@ -143,6 +146,7 @@ class _Loader:
         self._observables = Observables(file.observables, document, python)
         self._numbers = Numbers(document)
         self._values: dict[tuple[int, int], BindingsArray | None] = {}
+        self._widened: dict[tuple[int, int], QuantumCircuit] = {}
         self._transpiles: dict[tuple[Location, ...], Layered] = {}
         self._ready: list[Pub] = []
         self.mistakes: list[WorkloadError] = []
@@ -180,6 +184,7 @@ class _Loader:
         _check_counts(spec, primitive, document, location)
         observables = None
         if primitive == ESTIMATOR:
+            built = self._as_wide(built, spec.observables)
             here = (*location, "observables")
             observables = self._observables.array(spec.observables, built.circuit.num_qubits, here)
         else:
@@ -202,6 +207,18 @@ class _Loader:
         )
         _check_broadcast(pub, document)
         return pub
+
+    def _as_wide(self, built: Built, observables: Any) -> Built:
+        """A circuit on physical qubits as wide as its observables, which may be as wide as the backend."""
+        if built.circuit.layout is None:
+            return built
+        width = self._observables.width(observables)
+        key = (id(built.circuit), width)
+        if width <= built.circuit.num_qubits or width > MOST_QUBITS:
+            return built
+        if key not in self._widened:
+            self._widened[key] = widened(built.circuit, width)
+        return replace(built, circuit=self._widened[key])
 
     def _transpile(self, built: Built) -> Layered:
         # One for all PUBs that it is the same for: there may be ten thousand.

@@ -1,7 +1,8 @@
 """Observables: Pauli strings, weighted sums, sparse terms, files and functions, in the shape of their lists.
 
 Pauli strings read as qiskit's do: the rightmost letter is for qubit 0. Sparse terms say which qubits their
-letters act on, in the letters' order.
+letters act on, in the letters' order. Projectors stand among the letters as qiskit has them: ``0``, ``1``,
+``+``, ``-``, ``r`` and ``l``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ MOST_FILE_BYTES = 16 * 1024 * 1024
 MOST_REFERENCES = 50
 """Lists of named observables within named observables."""
 
-_PAULI = re.compile(r"[IXYZ]+")
+_LETTERS = re.compile(r"[IXYZ01+\-rl]+")
+"""Paulis, and projectors as qiskit's ``SparseObservable`` has them: on 0 and 1, on + and -, on +i and -i."""
+_PROJECTORS = re.compile(r"[01+\-rl]")
+MOST_TERMS = 65_536
+"""Pauli terms that the projectors of one observable make; each makes two of one."""
 _TERM_KEYS = ("on", "coeff")
 _EXAMPLE = "For example:  {ZZ: -1.0, XI: 0.5} or {ZZ: {on: [0, 5], coeff: -1.0}}"
 
@@ -84,6 +89,23 @@ class Observables:
                 ) from None
         return found
 
+    def width(self, spec: Any) -> int:
+        """Qubits that an observable needs at least, as far as it tells without a circuit."""
+        if isinstance(spec, list):
+            return max(map(self.width, spec), default=0)
+        if isinstance(spec, str):
+            known = spec in self._named and spec not in self._pending
+            if not known or len(self._pending) >= MOST_REFERENCES:
+                return len(spec) if _LETTERS.fullmatch(spec) else 0
+            self._pending.append(spec)
+            try:
+                return self.width(self._named[spec])
+            finally:
+                self._pending.pop()
+        if not isinstance(spec, dict) or spec.keys() & {"file", "python"}:
+            return 0
+        return max((_width_of_term(str(label), given) for label, given in spec.items()), default=0)
+
     def check_named(self) -> list[WorkloadError]:
         """What is wrong with the file's ``observables``, whether or not a PUB uses them."""
         mistakes = []
@@ -121,7 +143,7 @@ class Observables:
             return self._file(spec, num_qubits, location)
         if "python" in spec:
             return self._from_python(spec, num_qubits, location)
-        return _operator(self._terms(spec, num_qubits, location), num_qubits)
+        return self._operator(self._terms(spec, num_qubits, location), num_qubits, location)
 
     def _no_observable(self, spec: Any, location: Location) -> WorkloadError:
         return self._document.error(
@@ -131,9 +153,13 @@ class Observables:
         )
 
     def _known(self, word: str, location: Location) -> None:
-        if word in self._named or _PAULI.fullmatch(word):
+        if word in self._named or _LETTERS.fullmatch(word):
             return
-        hint = did_you_mean(word, self._named) if self._named else "Write Pauli letters I, X, Y and Z."
+        hint = (
+            did_you_mean(word, self._named)
+            if self._named
+            else "Write Pauli letters I, X, Y and Z, or projectors 0, 1, +, -, r and l."
+        )
         raise self._document.error(
             location, f"{_cut(word)!r} is neither an observable's name nor a Pauli string.", hint
         )
@@ -141,7 +167,7 @@ class Observables:
     def _word(self, word: str, num_qubits: int, location: Location) -> Any:
         self._known(word, location)
         # A name may be a Pauli string as well: it then means what the file says, but not within itself.
-        if word in self._named and not (word == self._named[word] and _PAULI.fullmatch(word)):
+        if word in self._named and not (word == self._named[word] and _LETTERS.fullmatch(word)):
             if word in self._pending or len(self._pending) >= MOST_REFERENCES:
                 raise self._document.error(
                     location, f"The observable {word!r} is made of itself.", "Name another observable."
@@ -151,7 +177,7 @@ class Observables:
                 return self._resolve(self._named[word], num_qubits, ("observables", word))
             finally:
                 self._pending.pop()
-        return _operator(self._terms({word: 1.0}, num_qubits, location), num_qubits)
+        return self._operator(self._terms({word: 1.0}, num_qubits, location), num_qubits, location)
 
     def _terms(self, spec: Mapping[str, Any], num_qubits: int | None, location: Location) -> list[Term]:
         if not spec:
@@ -159,11 +185,11 @@ class Observables:
         terms: list[Term] = []
         for pauli, given in spec.items():
             here = (*location, pauli)
-            if not isinstance(pauli, str) or not _PAULI.fullmatch(pauli):
+            if not isinstance(pauli, str) or not _LETTERS.fullmatch(pauli):
                 raise self._document.error(
                     here,
                     f"{_cut(pauli)!r} is not a Pauli string.",
-                    "Write letters I, X, Y and Z.",
+                    "Write letters I, X, Y and Z, or projectors 0, 1, +, -, r and l.",
                     at_key=True,
                 )
             if isinstance(given, list):
@@ -250,7 +276,7 @@ class Observables:
         for pauli, weight in self._files[key]:
             self._check_width(pauli, num_qubits, here)
             terms.append((pauli, list(range(len(pauli) - 1, -1, -1)), weight))
-        return _operator(terms, num_qubits)
+        return self._operator(terms, num_qubits, here)
 
     def _from_python(self, spec: Mapping[str, Any], num_qubits: int, location: Location) -> Any:
         from qiskit.primitives.containers.observables_array import ObservablesArray
@@ -280,11 +306,33 @@ class Observables:
             )
         return array.tolist()
 
+    def _operator(self, terms: list[Term], num_qubits: int, location: Location) -> SparsePauliOp:
+        from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
-def _operator(terms: list[Term], num_qubits: int) -> SparsePauliOp:
-    from qiskit.quantum_info import SparsePauliOp
+        made = sum(2 ** min(len(_PROJECTORS.findall(letters)), 60) for letters, _, _ in terms)
+        if made == len(terms):
+            return SparsePauliOp.from_sparse_list(terms, num_qubits=num_qubits)
+        if made > MOST_TERMS:
+            raise self._document.error(
+                location,
+                f"The projectors of this observable make {made:,} Pauli terms; {MOST_TERMS:,} are the most.",
+                "Project fewer qubits, or sample and count.",
+            )
+        # In Paulis, which is the same operator and what every service takes.
+        projected = SparseObservable.from_sparse_list(terms, num_qubits).as_paulis().simplify()
+        return SparsePauliOp.from_sparse_observable(projected)
 
-    return SparsePauliOp.from_sparse_list(terms, num_qubits=num_qubits)
+
+def _width_of_term(label: str, given: Any) -> int:
+    terms = given if isinstance(given, list) else [given]
+    qubits = [
+        qubit
+        for term in terms
+        if isinstance(term, dict) and isinstance(term.get("on"), list)
+        for qubit in term["on"]
+        if isinstance(qubit, int)
+    ]
+    return max(qubits, default=-1) + 1 if isinstance(given, (dict, list)) else len(label)
 
 
 def _labelled(data: Any) -> list[tuple[str, float]]:
@@ -302,7 +350,7 @@ def _labelled(data: Any) -> list[tuple[str, float]]:
     for pair in pairs:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):
             raise ValueError("a term is not [label, coefficient]")
-        if not _PAULI.fullmatch(pair[0]):
+        if not _LETTERS.fullmatch(pair[0]):
             raise ValueError(f"{_cut(pair[0])!r} is not a Pauli string")
         terms.append((pair[0], _real(pair[1])))
     return terms

@@ -104,8 +104,8 @@ _FORMS: dict[str, Any] = {
     },
     "Observable": {
         "title": "Observable",
-        "description": "A name, a Pauli string (its last letter for qubit 0), a weighted sum, a JSON file, a "
-        "Python function, or lists of these.",
+        "description": "A name, a Pauli string (its last letter for qubit 0; 0, 1, +, -, r and l are "
+        "projectors), a weighted sum, a JSON file, a Python function, or lists of these.",
         "anyOf": [
             {"type": "string"},
             {"type": "array", "items": _ref("Observable")},
@@ -114,7 +114,7 @@ _FORMS: dict[str, Any] = {
                 "minProperties": 1,
                 "additionalProperties": False,
                 "patternProperties": {
-                    r"^([IXYZ]+|.*\$\{.*)$": {
+                    r"^([IXYZ01+\-rl]+|.*\$\{.*)$": {
                         "description": "The weight of these letters, or the qubits that they act on.",
                         "anyOf": [
                             _ref("Number"),

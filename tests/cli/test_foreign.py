@@ -141,6 +141,37 @@ pubs:
     assert minus < -0.35
 
 
+def test_an_export_of_vector_parameters_is_a_workload_with_the_same_values(qrun, tmp_path):
+    source = tmp_path / "source.yaml"
+    source.write_text(
+        """name: source
+backend: ideal
+circuits:
+  ansatz: {library: efficient_su2, args: {num_qubits: 2, reps: 1, su2_gates: [ry]}}
+pubs:
+  - {circuit: ansatz, observables: [[ZI], [IZ], ["00"]], parameter_values: {θ: [[0, 0, 0, 0], [pi, 0, 0, 0], [0, pi, 0, 0]]}, precision: 0.02}
+"""
+    )
+    out = tmp_path / "out.json"
+    qrun("export", "--qrmi", str(source), "-o", str(out))
+    qrun("validate", str(out), "--backend", "ideal")
+    runs = [qrun("submit", str(path), "--backend", "ideal", "-q").stdout.strip() for path in (source, out)]
+    qrun("wait", *runs)
+    first, again = (qrun.json("results", run, "--format", "json")["pubs"][0]["data"]["evs"] for run in runs)
+    expected = [[1, -1, -1], [1, -1, 1], [1, 0, 0]]
+    assert [[round(value) for value in row] for row in first] == expected
+    assert [[round(value) for value in row] for row in again] == expected
+
+
+def test_a_payload_on_physical_qubits_with_observables_as_wide_as_the_device(qrun, payload):
+    text = 'OPENQASM 3.0; include "stdgates.inc"; x $1; cx $1, $2;'
+    path = payload("estimator", [[text, [{"IIZZI": 1}, {"II11I": 1}, {"ZIIII": 1}], None, 0.05]])
+    run_id = qrun("submit", str(path), "--backend", "fake_manila", "-q").stdout.strip()
+    qrun("wait", run_id)
+    [pub] = qrun.json("results", run_id, "--format", "json")["pubs"]
+    assert min(pub["data"]["evs"]) > 0.8
+
+
 def test_an_export_goes_into_a_pipe(qrun, bell):
     done = qrun("export", "--qrmi", str(bell), "--shots", "9", "--backend", "fake_manila")
     assert json.loads(done.stdout)["parameters"]["pubs"][0][1:] == [None, 9]
