@@ -23,7 +23,7 @@ def export(
         typer.Option(
             "-o",
             "--output",
-            help="File to write; several jobs get a number each before its ending.  "
+            help="File to write, or '-'; several jobs get a number each before its ending.  "
             "[default: standard output, a line a payload]",
             show_default=False,
         ),
@@ -48,6 +48,10 @@ def export(
 
     if not qrmi:
         raise UsageError("Say what to export as.", "There is one format: --qrmi")
+    if output is not None and str(output) == "-":
+        output = None
+    if output is not None:
+        _check_place(output)
     with interrupting(), spinner(quiet=False) as progress:
         document = open_document(file, LoadChoices(tuple(settings or ()), trust, shots))
         workload_file = validate_whole(document)
@@ -63,13 +67,33 @@ def export(
         print_json(payload, one_line=len(payloads) > 1)
 
 
+def _check_place(output: Path) -> None:
+    """Say that nothing can be written there before minutes go by with compiling."""
+    import os
+
+    from qrun.errors import UsageError
+
+    folder = output.parent
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", "Make it first.")
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder.", "Name a file in it.")
+    if not os.access(output if output.exists() else folder, os.W_OK):
+        raise UsageError(f"{output} can't be written.", "Name another file.")
+
+
 def _write(payloads: Sequence[dict[str, Any]], output: Path) -> None:
     """Write the files, and tell their names."""
     import json
 
     from qrun.cli.console import print_line
+    from qrun.errors import UsageError
 
     for number, payload in enumerate(payloads, start=1):
         path = output if len(payloads) == 1 else output.with_name(f"{output.stem}-{number}{output.suffix}")
-        path.write_text(json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        try:
+            path.write_text(text, "utf-8")
+        except OSError as error:
+            raise UsageError(f"{path} can't be written: {error.strerror}.", "Name another file.") from None
         print_line(str(path))

@@ -33,9 +33,15 @@ def init(
         raise UsageError(
             f"{file} is there already.", "Name another file, or overwrite it with --force."
         ) from None
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if file.parent.is_dir():
+            raise UsageError(
+                f"{file} can't be written: {error.strerror}.", "Name a file elsewhere."
+            ) from None
         raise UsageError(f"There is no folder {file.parent}.", "Make it first.") from None
     except IsADirectoryError:
         raise UsageError(f"{file} is a folder.", "Name a file in it.") from None
+    except OSError as error:
+        raise UsageError(f"{file} can't be written: {error.strerror}.", "Name a file elsewhere.") from None
     print_line(str(file))
     say(f"Run it with: qrun submit {file} --watch")

@@ -98,7 +98,10 @@ def _tell(findings: list[Finding], *, json: bool, quiet: bool) -> None:
         for note in [] if quiet else finding.notes:
             say(f"{finding.path}: note: {note}")
         if finding.checked and not quiet and not finding.mistakes:
-            say(f"{finding.path}: nothing wrong")
+            what = (
+                "nothing wrong with the text; no circuit was built" if finding.text_only else "nothing wrong"
+            )
+            say(f"{finding.path}: {what}")
 
 
 def _entries(finding: Finding) -> list[dict[str, Any]]:

@@ -35,6 +35,8 @@ class Finding:
     notes: list[str] = field(default_factory=list)
     """What is no mistake, but should be known: options without effect, and the like."""
 
+    text_only: bool = False
+    """Whether no more than that was to be looked at: no circuit was built."""
     checked: bool = False
     """Whether all has been looked at that was to be."""
 
@@ -65,7 +67,7 @@ def _noted(finding: Finding) -> Iterator[None]:
 
 def check_syntax(path: str | Path, choices: LoadChoices) -> Finding:
     """What is wrong with a file's YAML, keys, values and references; no circuit is built."""
-    finding = Finding(str(path))
+    finding = Finding(str(path), text_only=True)
     with _noted(finding):
         finding.name = validate(open_document(path, choices)).name
     finding.checked = True

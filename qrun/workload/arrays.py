@@ -248,6 +248,8 @@ class Numbers:
         return self._npz(name, None, here) if suffix == ".npz" else {}
 
     def _file(self, spec: dict[str, Any], location: Location, column: str | None) -> NDArray[Any]:
+        import numpy as np
+
         name, here = spec["file"], (*location, "file")
         for key in spec:
             if not isinstance(spec[key], str):
@@ -262,8 +264,11 @@ class Numbers:
         if suffix == ".csv":
             columns, whole_table = self._csv(name, here)
             asked = spec.get("column")
-            if asked is None and (column not in columns) and len(columns) != 1:
+            if asked is None and not columns:
                 return whole_table
+            elements = [columns[word] for word in columns if word.startswith(f"{column}[")]
+            if asked is None and column not in columns and elements and len(elements) == len(columns):
+                return np.stack(elements, axis=-1)
             return self._one(columns, asked, column, "column", name, location)
         raise self._document.error(here, f"{name} is no .npy, .npz or .csv file.", "Rename or convert it.")
 
@@ -286,7 +291,9 @@ class Numbers:
             return arrays[preferred]
         if len(arrays) != 1:
             raise self._document.error(
-                (*location, "file"), f"{name} has {len(arrays)} arrays.", f"Add {key}: {' | '.join(arrays)}"
+                (*location, "file"),
+                f"{name} has {len(arrays)} {key}s{f', and none is {preferred}' if preferred else ''}.",
+                f"Add {key}: {' | '.join(arrays)}",
             )
         return next(iter(arrays.values()))
 
@@ -373,6 +380,8 @@ class Numbers:
             or (header and len(header) != len(body[0]))
         ):
             raise self._document.error(location, f"{name} is no table of numbers.", "Give each row as many.")
+        if twice := [word for index, word in enumerate(header) if word in header[:index]]:
+            raise self._document.error(location, f"{name} has two columns {twice[0]!r}.", "Rename one.")
         self.count(len(body) * len(body[0]), location)
         table = np.array([[self._cell(cell, name, location) for cell in row] for row in body], dtype=float)
         self._finite(table, name, location)

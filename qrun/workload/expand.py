@@ -16,8 +16,12 @@ from qrun.workload.document import Document, Location, Origin, read_document
 from qrun.workload.foreign import is_payload, is_qasm, payload_document, qasm_document
 from qrun.workload.include import merge_includes
 from qrun.workload.matrix import MOST_PUBS, SWEEP_HINT, Combination, combinations, describe
+from qrun.workload.model import LONGEST_NAME
 from qrun.workload.settings import apply_settings
 from qrun.workload.substitute import Substitution
+
+_LONGEST_MADE = LONGEST_NAME - len("#10000")
+"""Of a name that a matrix makes; where two are the same up to there, a number follows."""
 
 
 @dataclass(frozen=True)
@@ -154,4 +158,5 @@ def _name(template: Mapping[str, Any], location: Location, combination: Combinat
     name = template.get("name", f"pub-{location[1]}")
     if not isinstance(name, str) or "${" in name:
         return None
-    return f"{name}[{describe(combination)}]"
+    made = f"{name}[{describe(combination)}]"
+    return made if len(made) <= _LONGEST_MADE else f"{made[: _LONGEST_MADE - 2]}…]"

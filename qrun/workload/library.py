@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qrun.workload.document import Document, Location
+from qrun.workload.library_trial import Trial
 from qrun.workload.model import LibraryCircuit
 from qrun.workload.words import did_you_mean
 
@@ -15,7 +16,27 @@ if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
 
 MOST_WORK = 1_000_000
-"""Product of the whole numbers among a library circuit's arguments, such as qubits times repetitions."""
+"""Product of the numbers among a library circuit's arguments, such as qubits times repetitions."""
+_POLYNOMIAL = frozenset(
+    {
+        "efficient_su2",
+        "excitation_preserving",
+        "quantum_volume",
+        "real_amplitudes",
+        "z_feature_map",
+        "zz_feature_map",
+        "EfficientSU2",
+        "QFT",
+        "QFTGate",
+        "RealAmplitudes",
+    }
+)
+"""What is used most, and has no more gates than triples of qubits times repetitions."""
+_FEW_GATES = 10_000_000
+"""By that measure, which is far above what there really are: seconds of making."""
+_FEW_QUBITS = 12
+"""So many make nothing large of anything, 2**12 numbers included."""
+_trial = Trial()
 
 
 def library_circuit(spec: LibraryCircuit, document: Document, location: Location) -> QuantumCircuit:
@@ -33,7 +54,7 @@ def library_circuit(spec: LibraryCircuit, document: Document, location: Location
             f"qiskit.circuit.library has no {spec.library!r}.",
             did_you_mean(spec.library, known) if spec.library else None,
         )
-    _check_work(spec.args, document, (*location, "args"))
+    _check_size(spec, document, (*location, "args"))
     maker = getattr(library, spec.library)
     try:
         made: Any = maker(**spec.args)
@@ -53,16 +74,34 @@ def library_circuit(spec: LibraryCircuit, document: Document, location: Location
     )
 
 
-def _check_work(args: Mapping[str, Any], document: Document, location: Location) -> None:
-    sizes = [
-        value
-        for name, value in args.items()
-        if isinstance(value, int) and not isinstance(value, bool) and value > 1 and "seed" not in name
-    ]
+def _check_size(spec: LibraryCircuit, document: Document, location: Location) -> None:
+    """Refuse arguments that make what fills the memory, or takes for ever."""
+    sizes = sorted(_sizes(spec.args))
     if math.prod(sizes) > MOST_WORK:
         raise document.error(
             location, f"These arguments make a circuit of more than {MOST_WORK:,} parts.", "Make it smaller."
         )
+    largest = sizes[-1] if sizes else 1
+    # Each gate may act on any three qubits.
+    small = spec.library in _POLYNOMIAL and math.prod(sizes) * largest**2 <= _FEW_GATES
+    if small or largest <= _FEW_QUBITS:
+        return
+    if refusal := _trial.refusal(spec.library, spec.args):
+        raise document.error(location, f"{spec.library}: these arguments {refusal}.", "Make it smaller.")
+
+
+def _sizes(given: Any) -> Iterator[int]:
+    """The whole numbers above one among arguments, and the lengths of lists, at any depth."""
+    if isinstance(given, Mapping):
+        for name, value in given.items():
+            if "seed" not in str(name):
+                yield from _sizes(value)
+    elif isinstance(given, (list, tuple)):
+        # Of many numbers the largest stands for all: a list of weights makes no more than its length.
+        inner = [size for value in given for size in _sizes(value)]
+        yield from (size for size in (len(given), max(inner, default=1)) if size > 1)
+    elif isinstance(given, (int, float)) and not isinstance(given, bool) and given > 1:
+        yield math.ceil(given)
 
 
 def _arguments(maker: Any) -> str | None:

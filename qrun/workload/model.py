@@ -14,6 +14,8 @@ PrimitiveGeneration = Literal["client-side", "v2"]
 MOST_TAGS = 6
 """A job carries eight tags at most (facts, G1); qrun needs two of them."""
 LONGEST_TAG = 86
+LONGEST_NAME = 500
+"""Of a PUB's name."""
 MOST_COUNT = 10**9
 """More shots or repetitions than any service takes."""
 
@@ -69,7 +71,7 @@ def _no_truth(value: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(_no_truth), Field(ge=1, le=MOST_COUNT)]
 Precision = Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)]
-Name = Annotated[str, Field(min_length=1, max_length=500)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 
 
 class LeastBusy(_Strict):

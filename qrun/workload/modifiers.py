@@ -62,6 +62,10 @@ def _assign(
             takes = f"a list of {len(vectors[name])} numbers" if name in vectors else "one number"
             raise document.error(here, f"{name} takes {takes}.", "A sweep goes into parameter_values.")
         elements = vectors[name] if name in vectors else [singles[name]]
+        if twice := [element for element in elements if element in assigned]:
+            raise document.error(
+                here, f"{twice[0].name} has a value already.", "Give each parameter one.", at_key=True
+            )
         assigned.update(zip(elements, array.reshape(-1).tolist(), strict=True))
     return _guarded(
         lambda: circuit.assign_parameters(assigned, inplace=False), "take these values", document, location

@@ -95,8 +95,9 @@ class _Values:
         known = {*self._singles, *self._vectors}
         if self._numbers.is_generator(spec) and not known & set(spec):
             named = self._numbers.named_file(spec, location)
-            if known & set(named):
-                values = self._named_arrays(named, location)
+            # A header names parameters, all of them: by position, a changed order would go unseen.
+            if known & set(named) or (named and str(spec["file"]).lower().endswith(".csv")):
+                values = self._named_arrays(named, spec["file"], (*location, "file"))
             else:
                 return self._by_position(spec, location)
         else:
@@ -125,9 +126,16 @@ class _Values:
         )
 
     def _named_arrays(
-        self, arrays: Mapping[str, NDArray[Any]], location: Location
+        self, arrays: Mapping[str, NDArray[Any]], file: str, location: Location
     ) -> dict[tuple[str, ...], NDArray[Any]]:
         """Columns of a file by their names; a column that no parameter is called by is a mistake."""
+        known = sorted({*self._singles, *self._vectors})
+        if strange := [name for name in arrays if name not in known]:
+            raise self._document.error(
+                location,
+                f"{file} has values for {strange[0]!r}, which is no parameter of the circuit.",
+                did_you_mean(strange[0], known),
+            )
         return {
             names: array for name in arrays for names, array in [self._named(name, arrays[name], location)]
         }

@@ -71,6 +71,13 @@ def _location(path: str, shown: str) -> Location:
 
 def _targets(document: Document, location: Location, shown: str) -> list[Location]:
     """The places that a path means: itself, but each PUB's for ``matrix``."""
+    if location[0] == "include":
+        # Paths start at the folder of the file that they are written in, which a command line is not.
+        raise WorkloadError(
+            "What a file includes is not changed on the command line.",
+            "Write include: in the file, with ${…} in the values that change.",
+            path=shown,
+        )
     if location[0] != "matrix":
         return [location]
     if len(location) == 1:

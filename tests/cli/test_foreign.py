@@ -181,7 +181,26 @@ def test_an_export_goes_into_a_pipe(qrun, bell):
 def test_an_export_that_cannot_be(qrun, bell, tmp_path):
     assert "--qrmi" in qrun("export", str(bell), code=2).stderr
     assert "no backend 'nix'" in qrun("export", "--qrmi", str(bell), "--backend", "nix", code=2).stderr
-    assert (
-        "refused"
-        in qrun("export", "--qrmi", str(bell), "-o", str(tmp_path / "none" / "x.json"), code=3).stderr
+    for place, told in [(tmp_path / "none" / "x.json", "no folder"), (tmp_path, "is a folder")]:
+        # Told before anything is compiled, and before the file is looked at.
+        assert told in qrun("export", "--qrmi", "none.qasm", "-o", str(place), code=2).stderr
+
+
+def test_an_option_that_only_client_side_primitives_have_is_told_where_it_is_written(qrun, tmp_path):
+    path = tmp_path / "w.yaml"
+    path.write_text(
+        f"""name: w
+backend: fake_manila
+circuits: {{turned: {{qasm: '{ROTATION}'}}}}
+pubs:
+  - circuit: turned
+    observables: ZZ
+    parameter_values: 0
+    options:
+      simulator: {{layer_noise_model: null}}
+"""
     )
+    qrun("validate", str(path))
+    told = qrun("export", "--qrmi", str(path), code=2).stderr
+    assert f"{path}:9:19: A QRMI payload is for the V2 primitives" in told
+    assert "simulator.noise_model" in told

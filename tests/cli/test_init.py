@@ -33,3 +33,5 @@ def test_where_nothing_can_be_written(qrun, tmp_path):
     assert "no folder" in qrun("init", str(tmp_path / "none" / "w.yaml"), code=2).stderr
     assert "already" in qrun("init", str(tmp_path), code=2).stderr
     assert "folder" in qrun("init", str(tmp_path), "--force", code=2).stderr
+    for place in ("/proc/w.yaml", str(tmp_path / ("x" * 300))):
+        assert "can't be written: " in qrun("init", place, code=2).stderr

@@ -8,6 +8,7 @@ from qrun.errors import WorkloadError
 from qrun.workload.document import parse_document
 from qrun.workload.expand import LoadChoices, expand, open_document
 from qrun.workload.load import load_workload
+from qrun.workload.model import LONGEST_NAME
 from qrun.workload.validate import InvalidWorkload, validate
 
 
@@ -170,6 +171,16 @@ def test_setting_of_a_matrix_means_every_pub_that_has_it():
     assert [pub["circuit"] for pub in data(text, "matrix.s=[1, 2]")["pubs"]] == ["a", "a", "b", "c", "c"]
 
 
+def test_names_that_a_matrix_makes_too_long_are_cut_and_stay_different():
+    keys = "abcdefghijklmnopqrstuvwxyz"
+    axes = ", ".join(f"{key}: [{key * 39}]" for key in keys[:-1])
+    text = f"pubs: [{{name: long, circuit: c, matrix: {{{axes}, z: [1, 2]}}}}, {{circuit: d, matrix: {{x: [1]}}}}]"
+    first, second, short = (pub["name"] for pub in data(text)["pubs"])
+    assert (first[:12], first[-2:], second) == ("long[a=aaaaa", "…]", f"{first}#2")
+    assert len(f"{first}#10000") == LONGEST_NAME
+    assert short == "pub-1[x=1]"
+
+
 @pytest.mark.parametrize(
     ("setting", "place", "said", "hinted"),
     [
@@ -182,6 +193,8 @@ def test_setting_of_a_matrix_means_every_pub_that_has_it():
         ("matrix.stepz=[1]", "--set matrix.stepz", "'stepz'", "'steps'"),
         ("matrix=[1]", "--set matrix", "needs a key", ""),
         ("name=[1", "--set name", "Not YAML", ""),
+        ("include=other.yaml", "--set include", "not changed on the command line", "${…}"),
+        ("include[0]=other.yaml", "--set include[0]", "not changed on the command line", ""),
         ("defaults.shotz=1", "--set defaults.shotz", "no key 'shotz'", "'shots'"),
         ("defaults.shots=many", "--set defaults.shots", "valid integer", "many"),
         ("pubs[0].shots=-1", "--set pubs[0].shots", "greater", "-1"),

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit, qpy
-from qiskit.circuit import Parameter
+from qiskit.circuit import Parameter, ParameterVector
 from qiskit.quantum_info import Operator, SparsePauliOp
 
 from qrun.errors import WorkloadError
@@ -72,6 +72,11 @@ def folder(tmp_path_factory):
     np.save(path / "v.npy", np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]))
     np.savez(path / "v.npz", a=np.array([1.0, 2.0]), b=np.array([3.0, 4.0]))
     (path / "named.csv").write_text("b, a\n3, 1\n4, 2\n")
+    (path / "other.csv").write_text("x, y\n3, 1\n4, 2\n")
+    (path / "near.csv").write_text("A, b\n3, 1\n4, 2\n")
+    (path / "twice.csv").write_text("a, a\n3, 1\n4, 2\n")
+    (path / "one.csv").write_text("x\n3\n4\n")
+    (path / "vector.csv").write_text("v[1],v[0]\n3,1\n4,2\n")
     (path / "plain.csv").write_text("1,3\n2,pi\n")
     return path
 
@@ -175,6 +180,16 @@ def test_dynamic_circuits_go_through(folder):
         ("{python: 'c.py:LIMIT'}", "no function", ""),
         ("{of: two, assign: {c: 1}}", "no parameter 'c'", "Known here: a, b"),
         ("{of: two, assign: {a: [1]}}", "one number", "parameter_values"),
+        (
+            "{library: real_amplitudes, args: {num_qubits: 2, reps: 1}, assign: {'θ[0]': 1, θ: [1, 2, 3, 4]}}",
+            "θ[0] has a value already",
+            "",
+        ),
+        (
+            "{library: real_amplitudes, args: {num_qubits: 2, reps: 1}, assign: {θ: [1, 2, 3, 4], 'θ[3]': 1}}",
+            "θ[3] has a value already",
+            "",
+        ),
         ("{of: two, repeat: 0}", "greater than or equal to 1", ""),
         ("{of: two, repeat: 10000000}", "more than", "less"),
         ("{of: two, inverse: 1}", "boolean", ""),
@@ -297,6 +312,7 @@ A = [0, np.pi / 2, np.pi]
         ("{file: named.csv}", [1, 2], [3, 4]),
         ("{b: {file: named.csv}, a: {file: named.csv, column: b}}", [3, 4], [3, 4]),
         ("{file: plain.csv}", [1, 2], [3, np.pi]),
+        ("{a: {file: one.csv}, b: 0}", [3, 4], [0, 0]),
         ("[{linspace: [0, 1, 2]}, {linspace: [2, 3, 2]}]", [0, 2], [1, 3]),
         ("{values: {values: [1, 2]}}", 1, 2),
     ],
@@ -346,6 +362,11 @@ def test_random_values_are_those_of_their_seed(folder):
         ("{file: v.npz, array: c}", "no array 'c'", ""),
         ("{file: w.npy}", "no file w.npy", "v.npy"),
         ("{file: v.txt}", "no .npy", ""),
+        ("{file: other.csv}", "other.csv has values for 'x', which is no parameter", "a, b"),
+        ("{file: near.csv}", "near.csv has values for 'A'", "'a'"),
+        ("{a: {file: other.csv}, b: 0}", "other.csv has 2 columns, and none is a", "column: x | y"),
+        ("[{file: other.csv}, 0]", "other.csv has 2 columns", "column: x | y"),
+        ("{file: twice.csv}", "two columns 'a'", ""),
         ("{file: v.npy, arry: a}", "no key 'arry'", "'array'"),
         ("[]", "no values in this list", ""),
     ],
@@ -357,6 +378,17 @@ def test_wrong_parameter_values(folder, spec, said, hinted):
     assert said in mistake.message, str(mistake)
     assert hinted in (mistake.hint or ""), mistake.hint
     assert mistake.line == 6
+
+
+@pytest.mark.parametrize("spec", ["{file: vector.csv}", "{v: [[1, 3], [2, 4]]}"])
+def test_a_vectors_columns_are_called_as_its_elements(folder, spec):
+    made = QuantumCircuit(1)
+    for element in ParameterVector("v", 2):
+        made.rx(element, 0)
+    with (folder / "v.qpy").open("wb") as file:
+        qpy.dump(made, file)
+    [pub] = load(folder, f"{{circuit: {{file: v.qpy}}, observables: Z, parameter_values: {spec}}}")
+    assert pub.parameter_values.as_array(["v[0]", "v[1]"]).tolist() == [[1, 3], [2, 4]]
 
 
 def test_a_parameter_may_be_called_as_a_generator_is(tmp_path):
