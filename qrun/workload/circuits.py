@@ -80,6 +80,7 @@ class Circuits:
         self._document = document
         self._python = python
         self._built: dict[str, list[Built] | None] = {}
+        self._known: dict[str, list[Built]] = {}
         self._pending: list[str] = []
 
     def build_named(self) -> list[WorkloadError]:
@@ -127,15 +128,19 @@ class Circuits:
         )
 
     def _of_name(self, name: str) -> list[Built]:
+        if name in self._known:
+            return self._known[name]
         if name in self._pending or len(self._pending) >= MOST_REFERENCES:
             raise self._document.error(
                 ("circuits", name), f"The circuit {name!r} is made of itself.", "Name another circuit in of:"
             )
         self._pending.append(name)
         try:
-            return self._once(self._named[name], ("circuits", name), name)
+            # Kept by name as well: ten thousand PUBs may ask for one circuit.
+            made = self._known[name] = self._once(self._named[name], ("circuits", name), name)
         finally:
             self._pending.pop()
+        return made
 
     def _once(self, spec: AnyCircuit, location: Location, name: str) -> list[Built]:
         # A relative path depends on the file that it is written in, and no two names may share a name.
