@@ -70,7 +70,7 @@ def _header(circuit: Any) -> str:
 
 
 def _standard(instruction: Any) -> str | None:
-    """A gate of qiskit's own as it is in Rust, of which no object is made: that takes longer than the rest."""
+    """A gate of qiskit's own as it is in Rust: making an object of it takes longer than all the rest."""
     if not instruction.is_standard_gate():
         return None
     parameters = [_number(parameter) for parameter in instruction.params]

@@ -1,6 +1,10 @@
 """How long qrun takes to compile 200 mixed circuits at level 2, cold and from its cache, against a plain loop.
 
     python tests/benchmarks/compile.py [--circuits 200] [--repeat 1]
+    python tests/benchmarks/compile.py --heavy [--circuits 24]
+
+``--heavy`` takes large circuits at level 3 instead, without a cache, and compares this process alone with worker
+processes beside it: each run compiles the same circuits, and what they give is compared.
 
 The backend is ``fake_fez`` of a local service that is started for this and stopped again, fetched by the client
 as a run would have it. The plain loop is ``pm.run(circuit)`` with one pass manager, in the same process, after a
@@ -20,6 +24,7 @@ from typing import Any
 
 SEED = 7
 LEVEL = 2
+HEAVY_LEVEL = 3
 SETTLE_SECONDS = 15
 
 
@@ -52,7 +57,19 @@ def circuit(number: int) -> Any:
     return made
 
 
-def workload(number: int) -> Any:
+def large_circuit(number: int) -> Any:
+    """A circuit that takes the better part of a second to compile, or more."""
+    from qiskit.circuit.library import efficient_su2, quantum_volume
+
+    if number % 2:
+        made = efficient_su2(30 + number % 7, reps=2, entanglement="full")
+    else:
+        made = quantum_volume(16 + number % 5, 16, seed=number).decompose()
+    made.measure_all()
+    return made
+
+
+def workload(number: int, make: Callable[[int], Any] = circuit, level: int = LEVEL) -> Any:
     """A workload with that many Sampler PUBs, parameters bound by name."""
     from qiskit import qpy
 
@@ -62,7 +79,7 @@ def workload(number: int) -> Any:
     folder = Path(tempfile.mkdtemp(prefix="qrun-benchmark-"))
     lines = []
     for index in range(number):
-        made = circuit(index)
+        made = make(index)
         with (folder / f"{index}.qpy").open("wb") as file:
             qpy.dump(made, file)
         values = f", parameter_values: {[0.1] * made.num_parameters}" if made.num_parameters else ""
@@ -70,7 +87,7 @@ def workload(number: int) -> Any:
     text = f"""\
         name: benchmark
         backend: fake_fez
-        defaults: {{transpile: {{optimization_level: {LEVEL}, seed_transpiler: {SEED}}}}}
+        defaults: {{transpile: {{optimization_level: {level}, seed_transpiler: {SEED}}}}}
         pubs:
         """
     path = folder / "workload.yaml"
@@ -113,10 +130,44 @@ def measure(number: int, backend: Any) -> dict[str, Any]:
     }
 
 
+def measure_workers(number: int, backend: Any) -> dict[str, Any]:
+    """Compile large circuits by this process alone, and with workers as qrun starts them."""
+    from qrun.workload.compile import compile_pubs
+
+    pubs = workload(number, large_circuit, HEAVY_LEVEL)
+    compile_pubs(workload(1), backend)
+    alone, first = timed(lambda: compile_pubs(pubs, backend, workers=0))
+    beside, second = timed(lambda: compile_pubs(pubs, backend))
+    for one, other in zip(first.pubs, second.pubs, strict=True):
+        assert one.circuit == other.circuit, one.pub.circuit_name
+    return {"alone": alone, "beside": beside, "workers": second.workers}
+
+
+def report_mixed(number: int, backend: Any) -> None:
+    """Measure mixed circuits against the plain loop, and print."""
+    found = measure(number, backend)
+    plain = found["plain"]
+    print(f"{number} circuits ({found['different']} different), level {LEVEL}, fake_fez")
+    print(f"plain loop of pm.run   {plain:8.2f} s")
+    for name in ("cold", "cached"):
+        print(f"qrun {name:<17} {found[name]:8.2f} s   {plain / found[name]:6.2f} times as fast")
+    print(f"worker processes       {found['workers']:8d}")
+
+
+def report_heavy(number: int, backend: Any) -> None:
+    """Measure large circuits with and without workers, and print."""
+    found = measure_workers(number, backend)
+    print(f"{number} large circuits, level {HEAVY_LEVEL}, fake_fez, load {os.getloadavg()[0]:.1f}")
+    print(f"this process alone     {found['alone']:8.2f} s")
+    ratio = found["alone"] / found["beside"]
+    print(f"with {found['workers']} workers         {found['beside']:8.2f} s   {ratio:6.2f} times as fast")
+
+
 def main() -> None:
     """Start a service, measure, print ratios."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--circuits", type=int, default=200)
+    parser.add_argument("--circuits", type=int)
+    parser.add_argument("--heavy", action="store_true")
     parser.add_argument("--repeat", type=int, default=1)
     words = parser.parse_args()
     home = tempfile.mkdtemp(prefix="qrun-benchmark-")
@@ -131,13 +182,10 @@ def main() -> None:
         # The service's own workers import qiskit meanwhile, on the same processors.
         time.sleep(SETTLE_SECONDS)
         for _ in range(words.repeat):
-            found = measure(words.circuits, backend)
-            plain = found["plain"]
-            print(f"{words.circuits} circuits ({found['different']} different), level {LEVEL}, fake_fez")
-            print(f"plain loop of pm.run   {plain:8.2f} s")
-            for name in ("cold", "cached"):
-                print(f"qrun {name:<17} {found[name]:8.2f} s   {plain / found[name]:6.2f} times as fast")
-            print(f"worker processes       {found['workers']:8d}")
+            if words.heavy:
+                report_heavy(words.circuits or 24, backend)
+            else:
+                report_mixed(words.circuits or 200, backend)
     finally:
         process.stop()
 
