@@ -119,10 +119,15 @@ class Progress(Standing):
 class ForeignProgress(Standing):
     """What is known at one moment of a session, batch or job that qrun did not submit."""
 
-    subject: Subject
+    about: Subject
     jobs: tuple[JobRecord, ...]
     changed: tuple[JobRecord, ...] = field(default=())
     session: SeenSession | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """The session, batch or job."""
+        return self.about
 
     @property
     def ended(self) -> bool:
