@@ -18,9 +18,9 @@ def told(event: Event) -> str:
     """
     data = event.data
     if event.kind == START:
-        session = f", {data['mode']} {data['session']}" if data["session"] else ""
         name = f"{data['name']}: " if data["name"] else ""
-        return f"{name}{data['jobs']:,} jobs, {data['mode']} on {data['backend']}{session}"
+        jobs = f"{data['jobs']:,} job{'' if data['jobs'] == 1 else 's'}"
+        return f"{name}{jobs}, {data['mode']} on {data['backend']}"
     if event.kind == SESSION:
         takes = "" if data["accepting_jobs"] or data["state"] == "closed" else ", takes no more jobs"
         return f"{data['mode']} {data['session']} {data['state']}{takes}"

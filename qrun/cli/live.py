@@ -14,7 +14,6 @@ from rich.text import Text
 from qrun.cli.drawing import STATE_STYLES
 from qrun.cli.event_words import in_order, plain, tenths
 from qrun.run.follow import Standing, Subject
-from qrun.run.session_times import SeenSession
 from qrun.units import format_seconds
 
 NOT_SENT = "NOT SENT"
@@ -67,7 +66,7 @@ def live_view(scene: Scene, screen: Screen) -> Text:
             lines.append(bar)
         lines += _counts(standing.counts, scene.subject.total, screen.width)
         if scene.trouble is None:
-            lines += _session(standing.session, screen.width)
+            lines += _session(standing, screen.width)
         lines += _usage(standing, screen)
     if scene.trouble is not None:
         silence = f"no answer for {format_seconds(round(scene.silent_seconds))}, asking again: "
@@ -121,13 +120,16 @@ def bar_cells(counts: Mapping[str, int], total: int, width: int) -> dict[str, in
         return {}
     if total > sum(parts.values()):
         parts[NOT_SENT] = total - sum(parts.values())
+    least = 1 if len(parts) <= width else 0
     exact = {state: width * number / total for state, number in parts.items()}
-    cells = {state: max(int(share), 1 if len(parts) <= width else 0) for state, share in exact.items()}
-    while (rest := width - sum(cells.values())) != 0:
-        # The largest remainders are rounded up; where small parts were, the largest part pays for it.
-        step = 1 if rest > 0 else -1
-        state = max(cells, key=lambda one: (exact[one] - cells[one]) * step + (cells[one] > 1))
-        cells[state] += step
+    cells = {state: max(int(share), least) for state, share in exact.items()}
+    # The largest remainders are rounded up; where small parts were raised, the largest pay for it.
+    while (rest := width - sum(cells.values())) > 0:
+        cells[max(cells, key=lambda state: exact[state] - cells[state])] += 1
+    while rest < 0:
+        able = [state for state in cells if cells[state] > least]
+        cells[max(able, key=lambda state: (cells[state] - exact[state], cells[state]))] -= 1
+        rest += 1
     return cells
 
 
@@ -135,12 +137,9 @@ def _head(scene: Scene, width: int) -> list[Text]:
     subject = scene.subject
     time = format_seconds(round(scene.seconds))
     where = f"{subject.mode} on {subject.backend}" if subject.backend else subject.mode
-    kind = "" if subject.kind == "run" else f"{subject.kind} "
-    title = Text.assemble(
-        (f"{subject.name}{_SEPARATOR}" if subject.name else "", "bold"), f"{kind}{subject.id}"
-    )
-    pieces = [title, Text(where), Text(time, style="dim")]
-    return _wrapped(pieces, width)
+    title = f"job {subject.id}" if subject.kind == "job" else subject.id
+    name = [Text(subject.name, style="bold")] if subject.name else []
+    return _wrapped([*name, Text(title), Text(where), Text(time, style="dim")], width)
 
 
 def _counts(counts: Mapping[str, int], total: int, width: int) -> list[Text]:
@@ -155,14 +154,17 @@ def _counts(counts: Mapping[str, int], total: int, width: int) -> list[Text]:
     return _wrapped(pieces, width)
 
 
-def _session(seen: SeenSession | None, width: int) -> list[Text]:
+def _session(standing: Standing, width: int) -> list[Text]:
+    seen = standing.session
     if seen is None:
         return []
     record = seen.record
+    # What is followed is named above.
+    name = [] if record.id == standing.subject.id else [Text(record.id, style="dim")]
     head = Text.assemble(f"{record.mode} ", (record.state, "cyan" if record.state == "active" else ""))
     pieces = [head]
     if record.closed:
-        return _wrapped([head, Text(record.id, style="dim")], width)
+        return _wrapped([head, *name], width)
     if not record.accepting_jobs:
         pieces.append(Text("takes no more jobs"))
     ittl = format_seconds(record.interactive_ttl_seconds)
@@ -174,7 +176,7 @@ def _session(seen: SeenSession | None, width: int) -> list[Text]:
         pieces.append(Text(f"TTL {_countdown(left)} left"))
     else:
         pieces.append(Text(f"TTL {format_seconds(record.max_ttl_seconds)}"))
-    return _wrapped([*pieces, Text(record.id, style="dim")], width)
+    return _wrapped([*pieces, *name], width)
 
 
 def _usage(standing: Standing, screen: Screen) -> list[Text]:
