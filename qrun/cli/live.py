@@ -59,19 +59,17 @@ def live_view(scene: Scene, screen: Screen) -> Text:
     """
     lines = _head(scene, screen.width)
     standing = scene.standing
+    if scene.trouble is not None:
+        # Before the rest: what is shown below is as old as this says, but for the countdowns.
+        lines.append(Text(f"{_silence(scene)}: {plain(scene.trouble)}", style="yellow"))
     if standing is None:
         lines.append(Text("asking …"))
     else:
         if bar := _bar(standing.counts, scene.subject.total, screen):
             lines.append(bar)
         lines += _counts(standing.counts, scene.subject.total, screen.width)
-        if scene.trouble is None:
-            lines += _session(standing, screen.width)
+        lines += _session(standing, screen.width)
         lines += _usage(standing, screen)
-    if scene.trouble is not None:
-        silence = f"no answer for {format_seconds(round(scene.silent_seconds))}, asking again: "
-        # Before the bar: what is shown below is as old as this says.
-        lines.insert(1, Text(silence + plain(scene.trouble), style="yellow"))
     lines = lines[: screen.height]
     foot = Text("Ctrl-C detaches; the jobs go on", style="dim")
     room = screen.height - len(lines) - 2
@@ -94,6 +92,8 @@ def one_line(scene: Scene, screen: Screen) -> Text:
     head = Text.assemble((f"{subject.name} " if subject.name else "", "bold"), f"{subject.id} ")
     if standing is None:
         return _cut(head.append("asking …"), screen)
+    if scene.trouble is not None:
+        return _cut(head.append(_silence(scene), style="yellow"), screen)
     tail = Text()
     for state, number in in_order(standing.counts):
         tail.append(f"{number:,} {state.lower()} ", style=STATE_STYLES.get(state, ""))
@@ -140,6 +140,10 @@ def _head(scene: Scene, width: int) -> list[Text]:
     title = f"job {subject.id}" if subject.kind == "job" else subject.id
     name = [Text(subject.name, style="bold")] if subject.name else []
     return _wrapped([*name, Text(title), Text(where), Text(time, style="dim")], width)
+
+
+def _silence(scene: Scene) -> str:
+    return f"no answer for {format_seconds(round(scene.silent_seconds))}, asking again"
 
 
 def _counts(counts: Mapping[str, int], total: int, width: int) -> list[Text]:

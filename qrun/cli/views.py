@@ -95,11 +95,21 @@ class CountView(View):
 
     def lost(self, message: str) -> None:
         """Tell it."""
-        say(f"{message} Asking again …", style="yellow")
+        tell_lost(message)
 
     def back(self, seconds: float) -> None:
         """Tell it."""
-        say(f"The service answers again after {format_seconds(round(seconds))}.", style="yellow")
+        tell_back(seconds)
+
+
+def tell_lost(message: str) -> None:
+    """That there is no answer, on standard error."""
+    say(f"{message} Asking again …", style="yellow")
+
+
+def tell_back(seconds: float) -> None:
+    """That there is one again, on standard error."""
+    say(f"The service answers again after {format_seconds(round(seconds))}.", style="yellow")
 
 
 class LiveView(View):
@@ -161,11 +171,15 @@ class LiveView(View):
         """Draw that there is no answer."""
         self._trouble = without_secrets(message)
         self._add(digest([self._reader.lost(self._trouble)]))
+        if not self._full:
+            tell_lost(message)
 
     def back(self, seconds: float) -> None:
         """Draw that there is one again."""
         self._trouble = None
         self._add(digest([self._reader.back(seconds)]))
+        if not self._full:
+            tell_back(seconds)
 
     def _add(self, texts: list[str]) -> None:
         now = _clock(datetime.now())

@@ -62,15 +62,19 @@ def test_json_lines_tell_that_there_is_no_answer_and_that_there_is_one_again(far
 
 def test_the_live_view_tells_it_too(far, waiting):
     command, proxy = far
-    with Terminal("watch", waiting, env=command.env, cwd=command.cwd) as terminal:
-        terminal.until(lambda lines: "2 queued" in "\n".join(lines))
+    where = {"env": command.env, "cwd": command.cwd}
+    with Terminal("watch", waiting, **where) as terminal, Terminal("wait", waiting, **where) as one_line:
+        for each in (terminal, one_line):
+            each.until(lambda lines: "2 queued" in "\n".join(lines))
         proxy.faults.append(Fault("GET", LIST, "cut", times=1000))
         lines = terminal.until(lambda lines: "no answer for" in "\n".join(lines))
         assert "2 queued" in "\n".join(lines), "what was known last"
+        one_line.until(lambda lines: "no answer for" in "\n".join(lines))
         proxy.faults.clear()
-        terminal.until(lambda lines: "answers again after" in "\n".join(lines))
+        for each in (terminal, one_line):
+            each.until(lambda lines: "answers again after" in "\n".join(lines))
         command("cancel", waiting)
-        assert terminal.ended()[0] == 1
+        assert (terminal.ended()[0], one_line.ended()[0]) == (1, 1)
 
 
 def test_one_list_request_a_page_and_a_tick(far, tmp_path):
