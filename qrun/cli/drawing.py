@@ -15,10 +15,7 @@ from qrun.cli.console import out, say
 from qrun.units import format_seconds
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from qrun.ledger import Run
-    from qrun.run.follow import Progress
     from qrun.runtime.records import JobRecord
     from qrun.usage.account import UsageAccount
 
@@ -32,44 +29,12 @@ STATE_STYLES = {
 _MOST_OUTCOMES = 16
 _MOST_ROWS = 40
 _LONGEST_LABEL = 32
-_SHORTEST_BAR, _LONGEST_BAR = 6, 24
 
 
 def state_text(state: str | None) -> Text:
     """A state in its colour. The word alone tells it too."""
     word = state or "not sent"
     return Text(word.lower(), style=STATE_STYLES.get(word, ""))
-
-
-def progress_view(run: Run, progress: Progress | None, seconds: float, width: int) -> RenderableType:
-    """One line: name, mode, counts, time, and a bar of jobs by state where there is room for one.
-
-    Args:
-        run: The run.
-        progress: What is known of it, once something is.
-        seconds: How long it has been followed.
-        width: Columns of the terminal.
-    """
-    head = Text.assemble((run.name, "bold"), f" {run.id} ")
-    if progress is None:
-        return head.append("asking …")
-    tail = Text()
-    for state, number in sorted(progress.counts.items()):
-        tail.append(f"{number} {state.lower()} ", style=STATE_STYLES.get(state, ""))
-    tail.append(f" {format_seconds(round(seconds))}", style="dim")
-    middle = Text(f"{run.mode} on {run.backend} ", style="dim")
-    room = width - len(head) - len(tail) - len(middle) - 2
-    if room >= _SHORTEST_BAR:
-        middle.append_text(_bar(progress, len(run.jobs), min(room, _LONGEST_BAR))).append(" ")
-    return Text.assemble(head, middle if room >= 0 else "", tail)
-
-
-def _bar(progress: Progress, total: int, width: int) -> Text:
-    bar = Text()
-    for state in ("DONE", "ERROR", "CANCELLED", "RUNNING", "QUEUED"):
-        cells = round(width * progress.counts.get(state, 0) / max(total, 1))
-        bar.append(("━" if state in ("DONE", "RUNNING") else "─") * cells, style=STATE_STYLES[state])
-    return bar
 
 
 def draw_results(document: dict[str, Any]) -> None:

@@ -1,32 +1,72 @@
-"""Following runs in the terminal: a live view, lines in a pipe, or JSON lines; then results and cost."""
+"""Following runs, sessions and jobs in the terminal; then, where it is asked for, results and cost."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+import sys
+from enum import Enum
+from typing import TYPE_CHECKING, TypeVar
 
-from qrun.cli.console import err, print_json, say
+from qrun.cli.console import err
+from qrun.cli.views import CountView, EventView, LiveView, View, write_json, write_text
 from qrun.errors import ExitCode, Interrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qrun.cli.targets import Target
     from qrun.ledger import Ledger, Run
-    from qrun.run.follow import Progress
+    from qrun.run.follow import ForeignProgress, Progress, Standing, Subject
     from qrun.runtime.control import ControlChannel
 
-Show = Callable[["Progress"], None]
+_Seen = TypeVar("_Seen", "Progress", "ForeignProgress")
+
+
+class Style(Enum):
+    """How following is shown."""
+
+    NOTHING = "nothing"
+    COUNTS = "counts"
+    """A line of counts on standard error at every change."""
+    LINE = "line"
+    """One line on standard error, redrawn."""
+    FULL = "full"
+    """The whole terminal, redrawn."""
+    EVENTS = "events"
+    """A line an event on standard output."""
+    JSON = "json"
+    """A JSON line an event on standard output."""
+
+
+def style_of_watch(*, quiet: bool, live: bool, as_json: bool) -> Style:
+    """How ``watch`` shows it: the events are its data, unless a person looks on."""
+    if as_json:
+        return Style.JSON
+    if quiet:
+        return Style.NOTHING
+    return Style.FULL if live and sys.stdout.isatty() and _can_redraw() else Style.EVENTS
+
+
+def style_of_wait(*, quiet: bool, live: bool, full: bool = False) -> Style:
+    """How what prints other data shows it meanwhile, on standard error.
+
+    Args:
+        quiet: Not at all.
+        live: Redrawn where standard error is a terminal.
+        full: On the whole terminal.
+    """
+    if quiet:
+        return Style.NOTHING
+    if not (live and _can_redraw()):
+        return Style.COUNTS
+    return Style.FULL if full else Style.LINE
+
+
+def _can_redraw() -> bool:
+    return err().is_terminal and not err().is_dumb_terminal
 
 
 def follow_run(
-    channel: ControlChannel,
-    ledger: Ledger,
-    run: Run,
-    *,
-    timeout: float | None = None,
-    quiet: bool = False,
-    live: bool = True,
-    as_json: bool = False,
+    channel: ControlChannel, ledger: Ledger, run: Run, *, timeout: float | None = None, style: Style
 ) -> Progress:
     """Follow a run to its end.
 
@@ -35,28 +75,58 @@ def follow_run(
         ledger: The ledger.
         run: The run.
         timeout: Seconds at most.
-        quiet: Show nothing.
-        live: Redraw in place where standard error is a terminal.
-        as_json: A JSON line an event on standard output.
+        style: How to show it.
 
     Raises:
         Interrupted: A signal came; the jobs go on.
         TimedOut: ``timeout`` is over; the jobs go on.
     """
-    from qrun.cli.signals import interrupting
-    from qrun.run.follow import follow
+    from qrun.run.follow import follow, subject_of
 
-    trouble = (lambda _: None) if quiet else _Trouble()
-    with interrupting(), _view(run, quiet=quiet, live=live, as_json=as_json) as show:
-        try:
-            for progress in follow(channel, ledger, run, timeout=timeout, trouble=trouble):
-                show(progress)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"Detached from run {run.id}; its jobs go on.",
-                f"Watch again with: qrun watch {run.id}   Stop them with: qrun cancel {run.id}",
-            ) from None
-    return progress
+    about = subject_of(run)
+
+    def ticks(view: View) -> Iterator[Progress]:
+        return follow(
+            channel,
+            ledger,
+            run,
+            timeout=timeout,
+            trouble=view.lost,
+            back=view.back,
+            with_session=style in (Style.FULL, Style.EVENTS, Style.JSON),
+        )
+
+    return _shown(ticks, about, style)
+
+
+def follow_target(
+    channel: ControlChannel, ledger: Ledger, target: Target, *, timeout: float | None, style: Style
+) -> Standing:
+    """Follow what an ID means: a run of this machine, or a session, batch or job that qrun did not submit.
+
+    Args:
+        channel: The control channel to its service.
+        ledger: The ledger.
+        target: What the ID means.
+        timeout: As :func:`follow_run` has it.
+        style: Likewise.
+
+    Raises:
+        Interrupted: As :func:`follow_run` has it.
+        TimedOut: Likewise.
+    """
+    from qrun.run.follow import Subject, follow_foreign
+
+    if target.run is not None:
+        return follow_run(channel, ledger, target.run, timeout=timeout, style=style)
+    about = Subject(target.id, target.kind, None, target.kind, None, None, 0)
+
+    def ticks(view: View) -> Iterator[ForeignProgress]:
+        return follow_foreign(
+            channel, target.kind, target.id, timeout=timeout, trouble=view.lost, back=view.back
+        )
+
+    return _shown(ticks, about, style, service=target.service)
 
 
 def follow_to_results(ledger: Ledger, run_id: str, *, quiet: bool = False, live: bool = True) -> None:
@@ -72,8 +142,9 @@ def follow_to_results(ledger: Ledger, run_id: str, *, quiet: bool = False, live:
     from qrun.usage.account import run_account, settle
 
     run = ledger.run(run_id)
+    style = style_of_wait(quiet=quiet, live=live, full=True)
     with ControlChannel(account_of(run)) as channel:
-        progress = follow_run(channel, ledger, run, quiet=quiet, live=live)
+        progress = follow_run(channel, ledger, run, style=style)
         run = collect(channel, ledger, ledger.run(run_id), progress.jobs)
         draw_results(results_document(run))
         draw_failures(run, progress.jobs)
@@ -81,84 +152,37 @@ def follow_to_results(ledger: Ledger, run_id: str, *, quiet: bool = False, live:
     exit_by(progress)
 
 
-def exit_by(*ended: Progress) -> None:
+def exit_by(*ended: Standing) -> None:
     """Exit with 1 unless every job was accepted and has completed."""
-    if not all(progress.all_done for progress in ended):
+    if not all(standing.all_done for standing in ended):
         raise SystemExit(ExitCode.JOB_FAILED)
 
 
-class _Trouble:
-    """Tells that the service does not answer, but not with every tick."""
+def _shown(
+    ticks: Callable[[View], Iterator[_Seen]], about: Subject, style: Style, service: str | None = None
+) -> _Seen:
+    from qrun.cli.signals import interrupting
 
-    def __init__(self) -> None:
-        self._told = 0.0
-
-    def __call__(self, message: str) -> None:
-        if time.monotonic() - self._told > 60:
-            say(f"{message} Asking again …", style="yellow")
-            self._told = time.monotonic()
-
-
-def _view(run: Run, *, quiet: bool, live: bool, as_json: bool) -> AbstractContextManager[Show]:
-    if as_json:
-        return nullcontext(_json_line)
-    if quiet:
-        return nullcontext(lambda _: None)
-    if live and err().is_terminal:
-        return _Live(run)
-    return nullcontext(_line)
+    at = f" --service {service}" if service else ""
+    with interrupting(), _view(about, style) as view:
+        try:
+            for standing in ticks(view):
+                view.show(standing)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Detached from {about.kind} {about.id}; its jobs go on.",
+                f"Watch again with: qrun watch {about.id}{at}   Stop them with: qrun cancel {about.id}{at}",
+            ) from None
+    return standing
 
 
-def _json_line(progress: Progress) -> None:
-    for job in progress.changed:
-        print_json(
-            {"event": "job", "run": progress.run.id, "job": job.id, "state": job.state, "reason": job.reason},
-            one_line=True,
-        )
-    if progress.ended:
-        print_json({"event": "end", "run": progress.run.id, "states": dict(progress.counts)}, one_line=True)
-
-
-def _line(progress: Progress) -> None:
-    """One line on standard error when something has changed."""
-    if progress.changed:
-        counts = ", ".join(f"{number} {state.lower()}" for state, number in sorted(progress.counts.items()))
-        say(f"{progress.run.id}: {counts}")
-
-
-class _Live:
-    """A bar of the run's jobs by state, redrawn in place on standard error."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._started = time.monotonic()
-        self._live: Any = None
-        self._last: Progress | None = None
-
-    def __enter__(self) -> Show:
-        from rich.live import Live
-
-        self._live = Live(get_renderable=self._draw, console=err(), refresh_per_second=4, transient=True)
-        self._live.__enter__()
-        return self._show
-
-    def __exit__(self, *details: Any) -> None:
-        self._live.__exit__(*details)
-        if self._last is not None:
-            _line_of_end(self._last, time.monotonic() - self._started)
-
-    def _show(self, progress: Progress) -> None:
-        self._last = progress
-
-    def _draw(self) -> Any:
-        from qrun.cli.drawing import progress_view
-
-        return progress_view(self._run, self._last, time.monotonic() - self._started, err().width)
-
-
-def _line_of_end(progress: Progress, seconds: float) -> None:
-    from qrun.units import format_seconds
-
-    if progress.ended:
-        counts = ", ".join(f"{number} {state.lower()}" for state, number in sorted(progress.counts.items()))
-        say(f"{progress.run.id}: {counts} after {format_seconds(round(seconds, 1))}")
+def _view(about: Subject, style: Style) -> View:
+    if style is Style.JSON:
+        return EventView(about, write_json)
+    if style is Style.EVENTS:
+        return EventView(about, write_text)
+    if style is Style.COUNTS:
+        return CountView()
+    if style is Style.NOTHING:
+        return View()
+    return LiveView(about, full=style is Style.FULL)

@@ -1,4 +1,4 @@
-"""``qrun wait``: come back when runs have ended."""
+"""``qrun wait``: come back when what runs has ended."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from qrun.cli import options
 
 
 def wait(
-    ids: options.RunIds,
+    ids: options.Ids,
     timeout: options.Timeout = None,
+    service: options.Service = None,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
-    """Wait until runs have ended and print their IDs. Exits with 1 if a job failed, 124 if time ran out."""
+    """Wait until all have ended and print their IDs. Exits with 1 if a job failed, 124 if time ran out."""
     import time
 
     from qrun.cli.console import print_line
     from qrun.cli.durations import seconds_of
-    from qrun.cli.follow import exit_by, follow_run
-    from qrun.cli.targets import account_of, find_runs
+    from qrun.cli.follow import exit_by, follow_target, style_of_wait
+    from qrun.cli.targets import find_targets
     from qrun.ledger import Ledger
     from qrun.runtime.control import ControlChannel
 
     seconds = seconds_of("--timeout", timeout)
     deadline = None if seconds is None else time.monotonic() + seconds
+    style = style_of_wait(quiet=quiet, live=not no_progress)
     ended = []
     with Ledger() as ledger:
-        for run in find_runs(ids, ledger):
+        for target in find_targets(ids, ledger, service):
             left = None if deadline is None else round(max(0.0, deadline - time.monotonic()), 1)
-            with ControlChannel(account_of(run)) as channel:
-                ended.append(
-                    follow_run(channel, ledger, run, timeout=left, quiet=quiet, live=not no_progress)
-                )
-            print_line(run.id)
+            with ControlChannel(target.account()) as channel:
+                ended.append(follow_target(channel, ledger, target, timeout=left, style=style))
+            print_line(target.run.id if target.run else target.id)
     exit_by(*ended)

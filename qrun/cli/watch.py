@@ -1,4 +1,4 @@
-"""``qrun watch``: follow runs in the terminal."""
+"""``qrun watch``: follow what runs."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from qrun.cli import options
 
 
 def watch(
-    ids: options.RunIds,
+    ids: options.Ids,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON line an event.")] = False,
     timeout: options.Timeout = None,
+    service: options.Service = None,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
-    """Follow runs until their jobs have ended; Ctrl-C detaches. --json prints a line an event."""
+    """Follow runs, sessions, batches or jobs to their end; Ctrl-C detaches. In a pipe, a line an event."""
     from qrun.cli.durations import seconds_of
-    from qrun.cli.follow import exit_by, follow_run
-    from qrun.cli.targets import account_of, find_runs
+    from qrun.cli.follow import Style, exit_by, follow_target, style_of_watch
+    from qrun.cli.targets import find_targets
+    from qrun.cli.views import say_reasons
     from qrun.ledger import Ledger
     from qrun.runtime.control import ControlChannel
 
     seconds = seconds_of("--timeout", timeout)
+    style = style_of_watch(quiet=quiet, live=not no_progress, as_json=json)
     ended = []
     with Ledger() as ledger:
-        for run in find_runs(ids, ledger):
-            with ControlChannel(account_of(run)) as channel:
-                ended.append(
-                    follow_run(
-                        channel, ledger, run, timeout=seconds, quiet=quiet, live=not no_progress, as_json=json
-                    )
-                )
+        for target in find_targets(ids, ledger, service):
+            with ControlChannel(target.account()) as channel:
+                standing = follow_target(channel, ledger, target, timeout=seconds, style=style)
+            if style is Style.FULL:
+                say_reasons(standing)
+            ended.append(standing)
     exit_by(*ended)

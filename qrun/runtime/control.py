@@ -9,6 +9,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -62,6 +64,8 @@ class ControlChannel:
         self._revived = False
         self.deadline: float | None = None
         """Moment of the monotonic clock after which a request that failed is not repeated."""
+        self.repeating: Callable[[str], None] = lambda _: None
+        """Told why, before a request that failed is repeated."""
         # A proxy that the shell names is not for this machine's own address.
         self._http = httpx.Client(
             trust_env=not account.is_loopback,
@@ -146,7 +150,9 @@ class ControlChannel:
         Raises:
             ServiceError: There is none of that ID (status 404), or the service failed.
         """
-        return self._read(session_record, self._get_json(f"/sessions/{quote(session_id, safe='')}"))
+        response = self._request("GET", f"/sessions/{quote(session_id, safe='')}")
+        told_at = _date(response)
+        return self._read(lambda data: session_record(data, told_at), self._document(response, "/sessions"))
 
     def cancel_job(self, job_id: str) -> bool:
         """Cancel a job; ``False`` where it had already ended."""
@@ -177,7 +183,9 @@ class ControlChannel:
         self._request("DELETE", f"/sessions/{quote(session_id, safe='')}/close")
 
     def _get_json(self, path: str, *, params: _Params | None = None) -> dict[str, Any]:
-        response = self._request("GET", path, params=params)
+        return self._document(self._request("GET", path, params=params), path)
+
+    def _document(self, response: httpx.Response, path: str) -> dict[str, Any]:
         try:
             data = response.json()
         except ValueError:
@@ -218,6 +226,7 @@ class ControlChannel:
                     continue
                 if (delay := self._next(delays)) is None:
                     raise self._unreachable(error) from None
+                self.repeating(self._unreachable(error).message)
                 time.sleep(delay)
                 continue
             if response.is_success:
@@ -225,6 +234,7 @@ class ControlChannel:
                 return response
             if response.status_code not in _RETRIED or (delay := self._next(delays)) is None:
                 raise self._error(response, path)
+            self.repeating(self._error(response, path).message)
             time.sleep(_retry_after(response) or delay * random.uniform(0.8, 1.2))  # noqa: S311
 
     def _next(self, delays: Iterator[float]) -> float | None:
@@ -310,6 +320,14 @@ def _service_message(response: httpx.Response) -> tuple[str, int | None, str | N
         return message, int(code) if code is not None else None, first.get("solution") or None
     except (ValueError, AttributeError, TypeError, IndexError):
         return response.text[:200] or response.reason_phrase, None, None
+
+
+def _date(response: httpx.Response) -> datetime | None:
+    """When the service answered, by its own clock."""
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(timezone.utc)
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -107,6 +107,11 @@ class SessionRecord:
     closed_at: datetime | None
     usage_seconds: float | None
     """``None`` while the service has not added it up."""
+    last_job_completed: datetime | None = None
+    active_spans: tuple[tuple[datetime, datetime | None], ...] = ()
+    """When it was active, from and to; ``None`` while it still is."""
+    told_at: datetime | None = None
+    """The service's own clock when it told this; ``None`` where it did not say."""
 
     @property
     def closed(self) -> bool:
@@ -148,8 +153,13 @@ def job_times(data: Mapping[str, Any]) -> JobTimes:
     )
 
 
-def session_record(data: Mapping[str, Any]) -> SessionRecord:
-    """Read a session object of the REST interface. Sessions and batches share it (M10)."""
+def session_record(data: Mapping[str, Any], told_at: datetime | None = None) -> SessionRecord:
+    """Read a session object of the REST interface. Sessions and batches share it (M10).
+
+    Args:
+        data: The object.
+        told_at: The service's clock when it gave it.
+    """
     return SessionRecord(
         id=str(data["id"]),
         mode="session" if data.get("mode") == "dedicated" else str(data.get("mode") or "session"),
@@ -162,7 +172,24 @@ def session_record(data: Mapping[str, Any]) -> SessionRecord:
         started_at=parse_time(data.get("started_at")),
         closed_at=parse_time(data.get("closed_at")),
         usage_seconds=data.get("elapsed_time"),
+        last_job_completed=parse_time(data.get("last_job_completed")),
+        active_spans=tuple(_active_spans(data.get("timestamps") or ())),
+        told_at=told_at,
     )
+
+
+def _active_spans(entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[datetime, datetime | None]]:
+    """When a session was active, by its list of ``{status, timestamp}``."""
+    since: datetime | None = None
+    for entry in entries:
+        moment = parse_time(entry.get("timestamp"))
+        if entry.get("status") == "active":
+            since = since or moment
+        elif since is not None:
+            yield since, moment
+            since = None
+    if since is not None:
+        yield since, None
 
 
 def usage_of(data: Mapping[str, Any] | None) -> Usage:

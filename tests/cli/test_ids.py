@@ -87,17 +87,6 @@ def test_wait_runs_out_of_time(qrun, occupied, tmp_path):
     assert (usage["usage_seconds"], usage["usage_status"]) == (0, "complete")
 
 
-def test_watch_as_json_lines(qrun, tmp_path):
-    import json
-
-    run_id = qrun("submit", str(many_jobs(tmp_path / "w.yaml", 2)), "--mode", "batch").stdout.strip()
-    events = [json.loads(line) for line in qrun("watch", run_id, "--json").stdout.splitlines()]
-    assert events[-1] == {"event": "end", "run": run_id, "states": {"DONE": 2}}
-    assert {event["job"] for event in events[:-1] if event["state"] == "DONE"} == {
-        job["id"] for job in qrun.json("status", run_id, "--json")["jobs"]
-    }
-
-
 @pytest.mark.parametrize("columns", ["40", "60", "200"])
 def test_narrow_terminals_keep_ids_and_states_whole(qrun, run, columns):
     shown = qrun("usage", run["id"], env={"COLUMNS": columns})

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -30,6 +32,19 @@ def test_m16_the_times_to_live_are_told(api: httpx.Client, mode: str, ittl: int)
     assert answer["accepting_jobs"] is True
     assert answer["elapsed_time"] is None
     assert [entry["status"] for entry in answer["timestamps"]] == ["open"]
+    api.patch(f"/sessions/{session}", json={"accepting_jobs": False})
+
+
+def test_m16_the_date_of_the_answer_is_of_the_clock_that_its_times_are_of(
+    api: httpx.Client, submit: Submit
+) -> None:
+    """Which is ahead of ours by what was skipped: without it nobody could say how long something has left."""
+    session = create(api, "dedicated")
+    wait(api, submit(session_id=session))
+    answer = api.get(f"/sessions/{session}")
+    now = parsedate_to_datetime(answer.headers["Date"])
+    ended = datetime.fromisoformat(answer.json()["last_job_completed"].replace("Z", "+00:00"))
+    assert -1 <= (now - ended).total_seconds() < answer.json()["interactive_ttl"]
     api.patch(f"/sessions/{session}", json={"accepting_jobs": False})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import Any, Literal, cast
 
 from fastapi import APIRouter
@@ -36,8 +37,10 @@ async def create(request: Request) -> Response:
 
 @router.get("/{session_id}")
 async def read(request: Request, session_id: str) -> Response:
-    """All about a session or batch."""
-    return JSONResponse(_described(request, session_id))
+    """All about a session or batch, and by ``Date`` what its device's clock says: it may be ahead of ours."""
+    about = _described(request, session_id)
+    now = service_of(request).desk(about["backend_name"]).clock.now()
+    return JSONResponse(about, headers={"Date": formatdate(now, usegmt=True)})
 
 
 @router.patch("/{session_id}")
