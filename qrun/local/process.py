@@ -22,8 +22,10 @@ from typing import IO, Any
 
 import qrun
 from qrun.config import local_service_folder
-from qrun.errors import ServiceError
+from qrun.errors import ServiceError, UsageError
+from qrun.local import settings
 from qrun.local.identity import existing_token
+from qrun.local.settings import Wishes
 
 _POLL_SECONDS = 0.03
 _HEALTH_SECONDS = 5.0
@@ -74,24 +76,43 @@ def status() -> ServiceInfo | None:
     return info if _lock_holder(folder) == info.pid and _answers(info) else None
 
 
-def start(timeout: float = 30) -> ServiceInfo:
+def start(wishes: Wishes | None = None, timeout: float = 30) -> ServiceInfo:
     """Make sure that a service runs. Any number may ask at once: one starts it, all get it.
 
     Args:
+        wishes: How it is to be set up; what is left open stays as it was the last time.
         timeout: Seconds to wait for it.
 
     Raises:
         ServiceError: It did not start.
+        UsageError: The wishes make no sense, or it runs already and is set up in another way.
     """
-    if (running := status()) is not None:
-        return running
     folder = local_service_folder()
+    if (running := status()) is not None:
+        _agree(folder, wishes)
+        return running
     deadline = time.monotonic() + timeout
     with _starting(folder, deadline):
         if (running := status()) is not None:
+            _agree(folder, wishes)
             return running
+        if wishes is not None:
+            settings.save(folder, wishes.applied_to(settings.load(folder)))
         child = _spawn(folder)
         return _wait_for(folder, child, deadline)
+
+
+def _agree(folder: Path, wishes: Wishes | None) -> None:
+    if wishes is None:
+        return
+    present = settings.load(folder)
+    wanted = wishes.applied_to(present)
+    if wanted != present:
+        which = "" if str(wanted) == str(present) else f", not with {wanted}"
+        raise UsageError(
+            f"The local service runs already, with {present}{which or ', but their details differ'}.",
+            "Stop it first with: qrun local stop. Its jobs are kept, and go on with the new settings.",
+        )
 
 
 def stop(timeout: float = 10) -> bool:
