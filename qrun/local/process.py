@@ -34,6 +34,9 @@ _LONGEST_LOG = 5_000_000
 """Bytes; a longer log is put aside at the next start, and the one before it is gone."""
 _HINT = "See `qrun local logs`."
 
+_KEPT = ("lock", "start.lock", "token")
+"""Files that a reset leaves: who holds the locks would go on holding files that nobody sees."""
+
 _OUR_HOSTS = ("127.0.0.1", "qrun.local")
 """What no other proxy is to be asked for: the service's port, and its domain where it is the proxy itself."""
 
@@ -133,6 +136,45 @@ def stop(timeout: float = 10) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # It may be this process that started it: leave no zombie.
     return True
+
+
+def overview(info: ServiceInfo) -> dict[str, Any]:
+    """What goes on in the service right now: see :func:`qrun.local.overview.overview`.
+
+    Raises:
+        ServiceError: It does not answer.
+    """
+    connection = http.client.HTTPConnection(info.url.removeprefix("http://"), timeout=_HEALTH_SECONDS)
+    try:
+        connection.request("GET", "/local/status", headers={"Authorization": f"apikey {info.token}"})
+        response = connection.getresponse()
+        answer: dict[str, Any] = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ServiceError(f"The local service does not answer: {error}.", _HINT) from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise ServiceError(answer["error"]["message"], "Restart it: qrun local stop; qrun local start")
+    return answer
+
+
+def reset() -> bool:
+    """Stop the service and delete its state: jobs, results, sessions, usage, settings. False if none was.
+
+    Its token stays, and so do the records that runs have of their own.
+
+    Raises:
+        ServiceError: A service is being started at the same time.
+    """
+    folder = local_service_folder()
+    stop()
+    with _starting(folder, time.monotonic() + 5), (folder / "lock").open("a+") as lock:
+        if not _comes_true(lambda: _locked(lock), time.monotonic() + 5):
+            raise ServiceError("A local service runs in the foreground", "Stop it first.")
+        found = [path for path in folder.iterdir() if path.is_file() and path.name not in _KEPT]
+        for path in found:
+            path.unlink()
+    return bool(found)
 
 
 def environment(info: ServiceInfo) -> dict[str, str]:

@@ -312,7 +312,7 @@ class DeviceScheduler:
     def _until(self, at: float) -> float:
         """Process what falls due up to ``at``; the moment that has been reached."""
         while (timer := self.next_timer()) is not None and timer.at <= at:
-            moment = max(timer.at, self.state.now)
+            moment = self.state.now = max(timer.at, self.state.now)
             self._fire(timer, moment)
             if (following := self.next_timer()) is None or following.at > moment:
                 # Only after all that falls due at this moment: of the jobs that are ready at once, the
