@@ -22,6 +22,13 @@ from qrun.local.schema import migrate
 
 Operation = Callable[[sqlite3.Connection], None]
 
+_WORKLOADS = (
+    "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags, usage, needed"
+    " FROM jobs WHERE session_id IS NULL AND NOT deleted"
+    " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
+    "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
+)
+
 _JOB_COLUMNS = ", ".join(JobRecord.__dataclass_fields__)
 _BUSY_SECONDS = 30.0
 
@@ -276,15 +283,22 @@ class Store:
 
         May be called from any thread.
         """
-        query = (
-            "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags, usage, needed"
-            " FROM jobs WHERE session_id IS NULL AND NOT deleted"
-            " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
-            "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
-            " ORDER BY 5 DESC"
-        )
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
-            return [_workload(row) for row in db.execute(query)]
+            return [_workload(row) for row in db.execute(f"{_WORKLOADS} ORDER BY 5 DESC")]
+
+    def page_of_workloads(self, limit: int, offset: int, newest_first: bool) -> tuple[list[WorkloadRow], int]:
+        """One page of all that :meth:`workloads` gives, and how many there are; without reading the others.
+
+        May be called from any thread.
+        """
+        order = "DESC" if newest_first else "ASC"
+        with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
+            (count,) = db.execute(
+                "SELECT (SELECT count(*) FROM jobs WHERE session_id IS NULL AND NOT deleted)"
+                " + (SELECT count(*) FROM sessions)"
+            ).fetchone()
+            rows = db.execute(f"{_WORKLOADS} ORDER BY 5 {order} LIMIT ? OFFSET ?", (limit, offset))
+            return [_workload(row) for row in rows], count
 
 
 def _job(row: tuple[Any, ...]) -> JobRecord:

@@ -23,6 +23,15 @@ from tests.service.plain_client import client_of, sampler_job, wait
 
 DEVICE = "ideal"
 KINDS = ("health", "submit", "status", "list", "list a tag", "workloads", "session")
+_LAYER = "".join(f"sx ${qubit};" for qubit in range(5)) + "".join(
+    f"cx ${qubit}, ${qubit + 1};" for qubit in range(4)
+)
+HARD = (
+    'OPENQASM 3.0; include "stdgates.inc"; bit[5] c; '
+    + 200 * _LAYER
+    + "".join(f"c[{qubit}] = measure ${qubit};" for qubit in range(5))
+)
+"""A circuit whose simulation takes seconds."""
 
 
 def timed(times: int, call: Callable[[], httpx.Response]) -> list[float]:
@@ -60,6 +69,24 @@ def fill(info: process.ServiceInfo, jobs: int, session: str | None) -> list[str]
     for thread in threads:
         thread.join()
     return ids
+
+
+def while_simulating(api: httpx.Client, job: str, times: int) -> None:
+    """Print how fast a job is read while all simulators are at work."""
+    params = {"pubs": [[HARD, [], 100_000]] * 4, "version": 2, "support_qiskit": False, "options": {}}
+    hard = [
+        api.post("/jobs", json={"program_id": "sampler", "backend": "fake_manila", "params": params}).json()[
+            "id"
+        ]
+        for _ in range(4)
+    ]
+    time.sleep(0.5)
+    seconds = sorted(timed(times, lambda: api.get(f"/jobs/{job}", params={"exclude_params": True})))
+    states = [api.get(f"/jobs/{name}").json()["state"]["status"] for name in hard]
+    print(
+        f"  status while simulators run: p50 {1000 * statistics.median(seconds):.1f} ms, p99"
+        f" {1000 * seconds[int(0.99 * (len(seconds) - 1))]:.1f} ms; {states.count('Completed')} of 4 were over by then"
+    )
 
 
 def measure(api: httpx.Client, info: process.ServiceInfo, jobs: list[str], session: str, times: int) -> None:
@@ -119,6 +146,7 @@ def run(jobs: int, sessions: int, times: int) -> None:
                     flush=True,
                 )
                 measure(api, info, ids, holder, times)
+                while_simulating(api, ids[0], times)
                 print(f"  memory of the service {memory_of(info.pid):.0f} MB", flush=True)
                 begin = time.perf_counter()
                 process.stop()
