@@ -13,7 +13,6 @@ import uuid
 from pathlib import Path
 
 PLAN_ID = "qrun-local-plan"
-PLAN_NAME = "Local"
 INSTANCE_NAME = "qrun-local"
 USER_ID = "qrun-local-user"
 

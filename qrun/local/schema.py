@@ -45,7 +45,13 @@ CREATE INDEX jobs_by_created ON jobs (created, session_id, usage);
 CREATE INDEX sessions_by_created ON sessions (created);
 """
 
-MIGRATIONS: list[str] = [_FIRST, _SECOND]
+_THIRD = """
+CREATE INDEX events_by_device ON events (device, at);
+CREATE INDEX jobs_by_accepted ON jobs (accepted) WHERE session_id IS NULL AND NOT deleted;
+CREATE INDEX sessions_by_accepted ON sessions (accepted);
+"""
+
+MIGRATIONS: list[str] = [_FIRST, _SECOND, _THIRD]
 """Each takes the tables one version further. Only ever add to the end."""
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from qrun.local.devices import Device, device, device_names
+from qrun.local.devices import Device, device
 from qrun.local.refusal import backend_not_found
 from qrun.local.rest.answers import service_of
 
@@ -25,7 +25,9 @@ def _device(name: str) -> Device:
 @router.get("")
 async def list_backends(request: Request) -> Response:
     """All devices, and how many jobs each has."""
-    return JSONResponse({"devices": [_line(request, device(name)) for name in device_names()]})
+    return JSONResponse(
+        {"devices": [_line(request, device(name)) for name in service_of(request).device_names()]}
+    )
 
 
 def _line(request: Request, listed: Device) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def _line(request: Request, listed: Device) -> dict[str, Any]:
         "is_simulator": False,
         "qubits": listed.num_qubits,
         "processor_type": configuration.get("processor_type") or {},
-        "queue_length": service_of(request).desk(listed.name).machine.queue_length,
+        "queue_length": service_of(request).queue_length(listed.name),
     }
     if (clops := configuration.get("clops_h")) is not None:
         line["clops"] = {"type": "hardware", "value": clops}
@@ -64,7 +66,7 @@ async def status(request: Request, name: str) -> Response:
             "state": True,
             "status": "active",
             "message": "",
-            "length_queue": service_of(request).desk(name).machine.queue_length,
+            "length_queue": service_of(request).queue_length(name),
             "backend_version": listed.configuration.get("backend_version", "0.0.0"),
         }
     )
