@@ -12,11 +12,14 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qrun import config
 from qrun.errors import ServiceError
 from qrun.ledger import Ledger, LedgerJob, NewJob, Run
-from qrun.runtime.client import PreparedJob
+
+if TYPE_CHECKING:
+    from qrun.runtime.client import PreparedJob
 
 _FILE = "payloads.jsonl"
 

@@ -114,7 +114,11 @@ def test_a_refused_job_ends_the_submission_and_closes_and_resume_sends_it(throug
         assert proxy.count("POST", JOB) == 4
         assert [job["state"] for job in command.json("usage", run_id, "--json")["jobs"]] == ["DONE"] * 3
         # The same PUBs, all there, in the file's order.
-        assert [pub["shots"] for pub in command.json("results", run_id, "-f", "json")["pubs"]] == [100, 101, 102]
+        assert [pub["shots"] for pub in command.json("results", run_id, "-f", "json")["pubs"]] == [
+            100,
+            101,
+            102,
+        ]
 
 
 def test_a_limit_is_waited_for_as_long_as_the_service_says(through, tmp_path):

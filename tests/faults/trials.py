@@ -189,18 +189,17 @@ class Trials:
         """What the service, which knows nothing of faults, says of the run."""
         with client_of_home(self._home) as api:
             jobs: list[dict[str, Any]] = []
-            while not jobs or len(jobs) < page["count"]:
-                page = api.get(f"/jobs?tags=qrun:{run_id}&limit=200&offset={len(jobs)}").json()
-                jobs += page["jobs"]
-                if not page["jobs"]:
-                    break
+            while page := api.get(f"/jobs?tags=qrun:{run_id}&offset={len(jobs)}").json()["jobs"]:
+                jobs += page
             done: Counter[str] = Counter()
             ran: Counter[str] = Counter()
             for job in jobs:
                 tag = next(tag for tag in job["tags"] if tag.startswith(f"qrun:{run_id}:"))
                 done[tag] += job["state"]["status"] == "Completed"
                 # A double that was cancelled before the QPU had it cost nothing.
-                ran[tag] += job["state"]["status"] == "Completed" or job["usage"]["qpu_charge_time_seconds"] > 0
+                ran[tag] += (
+                    job["state"]["status"] == "Completed" or job["usage"]["qpu_charge_time_seconds"] > 0
+                )
             outcome.lost = self._jobs - sum(number > 0 for number in done.values())
             outcome.twice = sum(number > 1 for number in ran.values())
             for mode in ("batch", "session"):

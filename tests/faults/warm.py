@@ -1,14 +1,15 @@
+# ruff: noqa: F401
 """What a qrun process imports, imported once, before it is forked for each trial."""
 
-import httpx  # noqa: F401
-import qiskit  # noqa: F401
-import qiskit.qasm3  # noqa: F401
-import qiskit_ibm_runtime  # noqa: F401
-import qiskit_ibm_runtime.executor_estimator  # noqa: F401
-import qiskit_ibm_runtime.executor_sampler  # noqa: F401
-import rich.console  # noqa: F401
+import httpx
+import qiskit
+import qiskit.qasm3
+import qiskit_ibm_runtime
+import qiskit_ibm_runtime.executor_estimator
+import qiskit_ibm_runtime.executor_sampler
+import rich.console
 
-import qrun.cli.again  # noqa: F401
-import qrun.cli.main  # noqa: F401
-import qrun.run.prepare  # noqa: F401
-import qrun.run.resume  # noqa: F401
+import qrun.cli.again
+import qrun.cli.main
+import qrun.run.prepare
+import qrun.run.resume
