@@ -23,12 +23,13 @@ def cancel(ids: options.Ids, service: options.Service = None) -> None:
     with Ledger() as ledger:
         for target in find_targets(ids, ledger, service):
             with ControlChannel(target.account()) as channel:
-                done = _cancel(channel, ledger, target)
+                done = cancel_target(channel, ledger, target)
             ended = f", {done.already_ended} had ended" if done.already_ended else ""
             say(f"{target.kind} {target.id}: {len(done.jobs)} cancelled{ended}")
 
 
-def _cancel(channel: ControlChannel, ledger: Ledger, target: Target) -> Cancelled:
+def cancel_target(channel: ControlChannel, ledger: Ledger, target: Target) -> Cancelled:
+    """Cancel what an ID means: all jobs of a run, of a session or batch, or one job."""
     from qrun.cli import targets
     from qrun.run.stop import Cancelled, cancel_run, cancel_session
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qrun.cli.targets import Target
     from qrun.ledger import Ledger, Run
     from qrun.run.follow import ForeignProgress, Progress, Standing, Subject
+    from qrun.run.stop import Cancelled
     from qrun.runtime.control import ControlChannel
 
 _Seen = TypeVar("_Seen", "Progress", "ForeignProgress")
@@ -66,7 +67,13 @@ def _can_redraw() -> bool:
 
 
 def follow_run(
-    channel: ControlChannel, ledger: Ledger, run: Run, *, timeout: float | None = None, style: Style
+    channel: ControlChannel,
+    ledger: Ledger,
+    run: Run,
+    *,
+    timeout: float | None = None,
+    style: Style,
+    cancel: bool = False,
 ) -> Progress:
     """Follow a run to its end.
 
@@ -76,31 +83,48 @@ def follow_run(
         run: The run.
         timeout: Seconds at most.
         style: How to show it.
+        cancel: Cancel the jobs when a signal comes.
 
     Raises:
-        Interrupted: A signal came; the jobs go on.
+        Interrupted: A signal came; the jobs go on, or have been cancelled.
+        LimitError: The run's budget is used up.
         TimedOut: ``timeout`` is over; the jobs go on.
     """
-    from qrun.run.follow import follow, subject_of
+    from qrun.cli.console import say
+    from qrun.cli.signals import never_asked
+    from qrun.cli.telling import Teller
+    from qrun.run.attend import attend
+    from qrun.run.follow import subject_of
+    from qrun.run.stop import cancel_run
 
-    about = subject_of(run)
+    quiet = style is Style.NOTHING
+    teller = Teller(run.id, run.mode, channel.account, (lambda _: None) if quiet else say)
 
     def ticks(view: View) -> Iterator[Progress]:
-        return follow(
+        return attend(
             channel,
             ledger,
             run,
+            listener=teller,
+            stop=never_asked,
             timeout=timeout,
             trouble=view.lost,
             back=view.back,
             with_session=style in (Style.FULL, Style.EVENTS, Style.JSON),
         )
 
-    return _shown(ticks, about, style)
+    stopping = (lambda: cancel_run(channel, ledger, ledger.run(run.id))) if cancel else None
+    return _shown(ticks, subject_of(run), style, stopping=stopping)
 
 
 def follow_target(
-    channel: ControlChannel, ledger: Ledger, target: Target, *, timeout: float | None, style: Style
+    channel: ControlChannel,
+    ledger: Ledger,
+    target: Target,
+    *,
+    timeout: float | None,
+    style: Style,
+    cancel: bool = False,
 ) -> Standing:
     """Follow what an ID means: a run of this machine, or a session, batch or job that qrun did not submit.
 
@@ -110,15 +134,18 @@ def follow_target(
         target: What the ID means.
         timeout: As :func:`follow_run` has it.
         style: Likewise.
+        cancel: Likewise.
 
     Raises:
         Interrupted: As :func:`follow_run` has it.
+        LimitError: Likewise.
         TimedOut: Likewise.
     """
+    from qrun.cli.cancel import cancel_target
     from qrun.run.follow import Subject, follow_foreign
 
     if target.run is not None:
-        return follow_run(channel, ledger, target.run, timeout=timeout, style=style)
+        return follow_run(channel, ledger, target.run, timeout=timeout, style=style, cancel=cancel)
     about = Subject(target.id, target.kind, None, target.kind, None, None, 0)
 
     def ticks(view: View) -> Iterator[ForeignProgress]:
@@ -126,10 +153,25 @@ def follow_target(
             channel, target.kind, target.id, timeout=timeout, trouble=view.lost, back=view.back
         )
 
-    return _shown(ticks, about, style, service=target.service)
+    stopping = (lambda: cancel_target(channel, ledger, target)) if cancel else None
+    return _shown(ticks, about, style, service=target.service, stopping=stopping)
 
 
-def follow_to_results(ledger: Ledger, run_id: str, *, quiet: bool = False, live: bool = True) -> None:
+def _cancelled(about: Subject, cancel: Callable[[], Cancelled]) -> Interrupted:
+    """Cancel what is followed; a second signal does not keep it from being done."""
+    from qrun.cli.signals import Finishing
+
+    with Finishing(lambda: None):
+        done = cancel()
+    return Interrupted(
+        f"{about.kind.capitalize()} {about.id}: {len(done.jobs)} cancelled, {done.already_ended} had ended.",
+        f"Its results so far: qrun results {about.id}",
+    )
+
+
+def follow_to_results(
+    ledger: Ledger, run_id: str, *, quiet: bool = False, live: bool = True, cancel: bool = False
+) -> None:
     """Follow a run, then print its results and what it cost.
 
     Raises:
@@ -144,7 +186,7 @@ def follow_to_results(ledger: Ledger, run_id: str, *, quiet: bool = False, live:
     run = ledger.run(run_id)
     style = style_of_wait(quiet=quiet, live=live, full=True)
     with ControlChannel(account_of(run)) as channel:
-        progress = follow_run(channel, ledger, run, style=style)
+        progress = follow_run(channel, ledger, run, style=style, cancel=cancel)
         run = collect(channel, ledger, ledger.run(run_id), progress.jobs)
         draw_results(results_document(run))
         draw_failures(run, progress.jobs)
@@ -159,7 +201,12 @@ def exit_by(*ended: Standing) -> None:
 
 
 def _shown(
-    ticks: Callable[[View], Iterator[_Seen]], about: Subject, style: Style, service: str | None = None
+    ticks: Callable[[View], Iterator[_Seen]],
+    about: Subject,
+    style: Style,
+    *,
+    service: str | None = None,
+    stopping: Callable[[], Cancelled] | None = None,
 ) -> _Seen:
     from qrun.cli.signals import interrupting
 
@@ -169,6 +216,8 @@ def _shown(
             for standing in ticks(view):
                 view.show(standing)
         except KeyboardInterrupt:
+            if stopping is not None:
+                raise _cancelled(about, stopping) from None
             raise Interrupted(
                 f"Detached from {about.kind} {about.id}; its jobs go on.",
                 f"Watch again with: qrun watch {about.id}{at}   Stop them with: qrun cancel {about.id}{at}",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +12,6 @@ import typer
 from qrun.cli import options
 
 if TYPE_CHECKING:
-    from qrun.errors import QrunError
     from qrun.ledger import Ledger
     from qrun.run.prepare import Choices, Ready
     from qrun.runtime.client import RuntimeClient
@@ -61,12 +58,21 @@ def submit(
     settings: options.Set = None,
     trust: options.Trust = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run and print its results.")] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            help="Usage, such as 120s, at which whoever follows the run cancels what is queued.",
+            show_default=False,
+        ),
+    ] = None,
+    on_signal: options.WhenSignalled = options.OnSignal.detach,
     service: options.Service = None,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
     """Submit a workload. Prints the run's ID when all jobs are accepted; --watch stays for the results."""
-    from qrun.cli.console import print_line
+    from qrun.cli.console import print_line, say
     from qrun.cli.signals import interrupting
     from qrun.errors import Interrupted
     from qrun.ledger import Ledger
@@ -77,7 +83,7 @@ def submit(
         with interrupting(), Ledger() as ledger:
             document = open_document(file, LoadChoices(tuple(settings or ()), trust, shots))
             workload_file = validate_whole(document)
-            choices = _choices(mode, backend, tag, max_time, cache=not no_cache)
+            choices = _choices(mode, backend, tag, max_time, budget, cache=not no_cache)
             _warn_of_open_sessions(ledger, quiet=quiet)
             ready, client = _prepare(document, workload_file, choices, service, quiet=quiet)
     except KeyboardInterrupt:
@@ -87,9 +93,17 @@ def submit(
         if watch and not stopped:
             from qrun.cli.follow import follow_to_results
 
-            follow_to_results(ledger, ready.run_id, quiet=quiet, live=not no_progress)
+            follow_to_results(
+                ledger,
+                ready.run_id,
+                quiet=quiet,
+                live=not no_progress,
+                cancel=on_signal is options.OnSignal.cancel,
+            )
             return
     print_line(ready.run_id)
+    if (ready.budget or ready.workload.file.retry) and not quiet:
+        say("its budget and retries are looked after while it is followed: qrun watch " + ready.run_id)
     if stopped:
         raise Interrupted(
             f"All jobs of run {ready.run_id} had been accepted when the signal came; they go on.",
@@ -98,7 +112,13 @@ def submit(
 
 
 def _choices(
-    mode: Mode | None, backend: str | None, tags: list[str] | None, max_time: str | None, *, cache: bool
+    mode: Mode | None,
+    backend: str | None,
+    tags: list[str] | None,
+    max_time: str | None,
+    budget: str | None,
+    *,
+    cache: bool,
 ) -> Choices:
     from qrun.cli.durations import seconds_of
     from qrun.errors import UsageError
@@ -115,11 +135,15 @@ def _choices(
         raise UsageError("--max-time is at least one second.", "For example: --max-time 25m")
     if backend is not None and not backend.strip():
         raise UsageError("--backend is empty.", "Is a variable of the shell unset?")
+    allowed = seconds_of("--budget", budget)
+    if allowed is not None and allowed < 1:
+        raise UsageError("--budget is at least one second.", "For example: --budget 120s")
     return Choices(
         mode=mode.value if mode else None,
         backend=backend,
         tags=tuple(tags or ()),
         max_time=int(seconds) if seconds else None,
+        budget=int(allowed) if allowed else None,
         cache=cache,
     )
 
@@ -153,6 +177,7 @@ def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -
     """Send the run; whether a signal came that found all jobs sent already."""
     from qrun.cli.console import say
     from qrun.cli.signals import Finishing
+    from qrun.cli.telling import Teller
     from qrun.run.submit import submit_run
 
     talk: Callable[[str], None] = (lambda _: None) if quiet else say
@@ -163,61 +188,14 @@ def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -
     talk(f"mode {ready.mode.mode}: {ready.mode.reason}")
     for note in ready.notes:
         talk(f"note: {note}")
-    with Finishing(lambda: say("stopping after the job in hand …")) as stop:
-        submit_run(ready, client, ledger, _Teller(ready, client, talk), stop)
+    account = client.account.at_instance(client.instance)
+    with Finishing(lambda: say("stopping after the jobs in hand …")) as stop:
+        submit_run(ready, client, ledger, Teller(ready.run_id, ready.mode.mode, account, talk), stop)
     return stop.asked
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-class _Teller:
-    """Tells the user how the submission goes."""
-
-    def __init__(self, ready: Ready, client: RuntimeClient, talk: Callable[[str], None]) -> None:
-        self._run_id = ready.run_id
-        self._mode = ready.mode.mode
-        self._client = client
-        self._talk = talk
-
-    def opened(self, session_id: str) -> None:
-        from qrun.errors import QrunError
-        from qrun.runtime.control import ControlChannel
-        from qrun.units import format_seconds
-
-        times = ""
-        # The times are the service's to say (M16); a sentence about them is worth no failure.
-        with (
-            suppress(QrunError),
-            ControlChannel(self._client.account.at_instance(self._client.instance)) as channel,
-        ):
-            channel.deadline = time.monotonic()
-            session = channel.session(session_id)
-            times = (
-                f": interactive time to live {format_seconds(session.interactive_ttl_seconds)}, "
-                f"maximum {format_seconds(session.max_ttl_seconds)}"
-            )
-        self._talk(f"{self._mode} {session_id} open{times}")
-
-    def accepted(self, number: int, total: int) -> None:
-        if number == total:
-            self._talk("the job is accepted" if total == 1 else f"all {total} jobs are accepted")
-
-    def limited(self, seconds: float) -> None:
-        self._talk(f"the service takes no more requests for now; sending again in {seconds:.0f} s")
-
-    def closed(self, session_id: str) -> None:
-        self._talk(f"{self._mode} {session_id} takes no more jobs; it ends with its last one")
-
-    def not_closed(self, session_id: str, error: QrunError) -> None:
-        from qrun.cli.console import say
-
-        say(
-            f"warning: the {self._mode} {session_id} of run {self._run_id} is not closed. {error.message} "
-            f"Close it with: qrun close {self._run_id}",
-            style="yellow",
-        )
 
 
 def _warn_of_open_sessions(ledger: Ledger, *, quiet: bool) -> None:

@@ -9,6 +9,7 @@ def wait(
     ids: options.Ids,
     timeout: options.Timeout = None,
     service: options.Service = None,
+    on_signal: options.WhenSignalled = options.OnSignal.detach,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
@@ -25,11 +26,14 @@ def wait(
     seconds = seconds_of("--timeout", timeout)
     deadline = None if seconds is None else time.monotonic() + seconds
     style = style_of_wait(quiet=quiet, live=not no_progress)
+    cancelling = on_signal is options.OnSignal.cancel
     ended = []
     with Ledger() as ledger:
         for target in find_targets(ids, ledger, service):
             left = None if deadline is None else round(max(0.0, deadline - time.monotonic()), 1)
             with ControlChannel(target.account()) as channel:
-                ended.append(follow_target(channel, ledger, target, timeout=left, style=style))
+                ended.append(
+                    follow_target(channel, ledger, target, timeout=left, style=style, cancel=cancelling)
+                )
             print_line(target.run.id if target.run else target.id)
     exit_by(*ended)

@@ -14,6 +14,7 @@ def watch(
     json: Annotated[bool, typer.Option("--json", help="Print a JSON line an event.")] = False,
     timeout: options.Timeout = None,
     service: options.Service = None,
+    on_signal: options.WhenSignalled = options.OnSignal.detach,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
@@ -27,11 +28,14 @@ def watch(
 
     seconds = seconds_of("--timeout", timeout)
     style = style_of_watch(quiet=quiet, live=not no_progress, as_json=json)
+    cancelling = on_signal is options.OnSignal.cancel
     ended = []
     with Ledger() as ledger:
         for target in find_targets(ids, ledger, service):
             with ControlChannel(target.account()) as channel:
-                standing = follow_target(channel, ledger, target, timeout=seconds, style=style)
+                standing = follow_target(
+                    channel, ledger, target, timeout=seconds, style=style, cancel=cancelling
+                )
             if style is Style.FULL:
                 say_reasons(standing)
             ended.append(standing)

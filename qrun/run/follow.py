@@ -42,7 +42,17 @@ class Subject:
 
 def subject_of(run: Run) -> Subject:
     """A run as what is followed."""
-    return Subject(run.id, "run", run.name, run.mode, run.backend, run.session_id, len(run.jobs))
+    budget = run.settings.get("budget")
+    return Subject(
+        run.id,
+        "run",
+        run.name,
+        run.mode,
+        run.backend,
+        run.session_id,
+        len(run.jobs),
+        None if budget is None else float(budget),
+    )
 
 
 class Standing:
@@ -148,7 +158,13 @@ def look(channel: ControlChannel, ledger: Ledger, run: Run) -> Progress:
     known = {job.job_id: job.state for job in run.jobs}
     changed = [record for record in found.jobs if known.get(record.id) != record.state]
     if changed:
-        ledger.set_job_states(run.id, {record.id: (record.state, record.reason) for record in changed})
+        ledger.set_job_states(
+            run.id,
+            {
+                record.id: (record.state, record.reason, record.reason_code, record.usage.seconds)
+                for record in changed
+            },
+        )
     return Progress(ledger.run(run.id), found.jobs, tuple(changed))
 
 

@@ -67,6 +67,8 @@ class JobRecord:
     reason: str | None
     reason_code: int | None
     usage: Usage
+    estimated_seconds: float | None
+    """QPU seconds that the service expects it to take."""
 
     @property
     def ended(self) -> bool:
@@ -119,6 +121,19 @@ class SessionRecord:
         return self.state == "closed"
 
 
+@dataclass(frozen=True)
+class WorkloadRecord:
+    """One batch or session as the list of workloads has it."""
+
+    id: str
+    accepting_jobs: bool
+
+
+def workload_record(data: Mapping[str, Any]) -> WorkloadRecord:
+    """Read an item of ``GET /workloads``."""
+    return WorkloadRecord(str(data["id"]), accepting_jobs=bool(data.get("accepting_jobs")))
+
+
 def job_record(data: Mapping[str, Any]) -> JobRecord:
     """Read a job object of the REST interface."""
     state_data = data.get("state") or {}
@@ -139,6 +154,7 @@ def job_record(data: Mapping[str, Any]) -> JobRecord:
         reason=state_data.get("reason") or None,
         reason_code=reason_code,
         usage=usage_of(data.get("usage")),
+        estimated_seconds=data.get("estimated_running_time_seconds"),
     )
 
 

@@ -29,6 +29,7 @@ def job(number: int, state: str) -> JobRecord:
         None,
         Usage(0.5, settled=True),
         None,
+        estimated_seconds=None,
     )
 
 
