@@ -91,7 +91,7 @@ def _decode(run: Run) -> dict[str, Any]:
     for pub in run.pubs:
         job = run.jobs[pub.job_index]
         if job.result_file and job.index not in results:
-            results[job.index] = _read_result(run, job)
+            results[job.index] = read_result(run, job)
         pubs.append(_pub_entry(pub, job, results.get(job.index)))
     return {
         "run": run.id,
@@ -103,7 +103,18 @@ def _decode(run: Run) -> dict[str, Any]:
     }
 
 
-def _read_result(run: Run, job: LedgerJob) -> Any:
+def result_path(run: Run, job: LedgerJob) -> Path:
+    """Where the result of a job is kept, as the service wrote it."""
+    assert job.result_file is not None
+    return _folder(run) / job.result_file
+
+
+def read_result(run: Run, job: LedgerJob) -> Any:
+    """The result of a job that has been collected, as the client makes it.
+
+    Raises:
+        ServiceError: It is not what was written, or the installed client can't decode it.
+    """
     from qrun.runtime.client import decode_result
 
     assert job.result_file is not None
