@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -88,6 +88,8 @@ class JobTimes:
     started: datetime | None
     finished: datetime | None
     usage: Usage
+    execution_seconds: float | None = None
+    """Seconds of the QPU time in which circuits ran; ``None`` where the service does not tell."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,9 @@ class SessionRecord:
     closed_at: datetime | None
     usage_seconds: float | None
     """``None`` while the service has not added it up."""
+    transitions: tuple[tuple[str, datetime], ...] = ()
+    """Each state that it entered, and when, in order; empty where the service does not tell."""
+    last_job_completed: datetime | None = None
 
     @property
     def closed(self) -> bool:
@@ -147,7 +152,16 @@ def job_times(data: Mapping[str, Any]) -> JobTimes:
         started=parse_time(stamps.get("running")),
         finished=parse_time(stamps.get("finished")),
         usage=usage_of(data.get("usage")),
+        execution_seconds=_execution_seconds(data),
     )
+
+
+def _execution_seconds(data: Mapping[str, Any]) -> float | None:
+    """Circuits' execution time: in the metrics from version 2026-04-15, within their usage before."""
+    nanoseconds = data.get("circuits_execution_time_ns")
+    if nanoseconds is None:
+        nanoseconds = (data.get("usage") or {}).get("circuits_execution_time_ns")
+    return None if nanoseconds is None else float(nanoseconds) / 1e9
 
 
 def session_record(data: Mapping[str, Any]) -> SessionRecord:
@@ -164,7 +178,16 @@ def session_record(data: Mapping[str, Any]) -> SessionRecord:
         started_at=parse_time(data.get("started_at")),
         closed_at=parse_time(data.get("closed_at")),
         usage_seconds=data.get("elapsed_time"),
+        transitions=tuple(_transitions(data.get("timestamps") or ())),
+        last_job_completed=parse_time(data.get("last_job_completed")),
     )
+
+
+def _transitions(items: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, datetime]]:
+    for item in items:
+        moment = parse_time(item.get("timestamp"))
+        if moment is not None:
+            yield str(item.get("status")), moment
 
 
 def usage_of(data: Mapping[str, Any] | None) -> Usage:
