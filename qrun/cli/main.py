@@ -21,6 +21,7 @@ from qrun.cli import (
     show,
     status,
     submit,
+    timeline,
     usage,
     validate,
     wait,
@@ -72,6 +73,7 @@ app.command("status")(status.status)
 app.command("list")(listing.list_runs)
 app.command("results")(results.results)
 app.command("usage")(usage.usage)
+app.command("timeline")(timeline.timeline)
 app.command("cancel")(cancel.cancel)
 app.command("close")(close.close)
 app.add_typer(local.app, name="local")

@@ -192,6 +192,7 @@ def job_usage(record: JobRecord, when: JobTimes) -> JobUsage:
         program=record.program,
         tags=record.tags,
         session_id=record.session_id,
+        estimated_seconds=record.estimated_seconds,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from qrun.runtime.records import CANCELLED, ERROR
 from qrun.usage.model import JobUsage, UsageAccount, seconds_of
@@ -124,7 +125,7 @@ def _waiting(account: UsageAccount) -> float | None:
 def _inactive(account: UsageAccount) -> float | None:
     gaps = [
         (after.start - before.end).total_seconds()
-        for before, after in zip(account.windows, account.windows[1:], strict=False)
+        for before, after in pairwise(account.windows)
         if before.end is not None
     ]
     return round(sum(gaps), 3) if account.windows else None

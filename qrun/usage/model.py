@@ -44,6 +44,8 @@ class JobUsage:
     execution_seconds: float | None = None
     """Seconds of the QPU time in which circuits ran; ``None`` where the service does not tell."""
     session_id: str | None = None
+    estimated_seconds: float | None = None
+    """QPU time that the service had reckoned with."""
 
     @property
     def ended(self) -> bool:
@@ -89,6 +91,7 @@ class JobUsage:
             "program": self.program,
             "qpu_seconds": self.qpu_seconds,
             "qpu_seconds_so_far": self.so_far_seconds,
+            "estimated_seconds": self.estimated_seconds,
             "overhead_seconds": self.overhead_seconds,
             "queue_seconds": self.queue_seconds,
             "running_seconds": self.running_seconds,

@@ -12,6 +12,7 @@ from qrun.runtime.records import job_record, job_times, session_record
 from qrun.usage.account import account_of_sessions, job_usage
 from qrun.usage.breakdown import breakdown
 from qrun.usage.model import JobUsage
+from tests.command import many_jobs
 from tests.usage.histories import ACTION, EPOCH, History
 from tests.usage.reckoning import Reckoning
 
@@ -81,7 +82,7 @@ def test_the_reckoning_itself_by_hand():
 
 
 @pytest.mark.parametrize("mode", ["session", "batch"])
-def test_the_numbers_of_the_command_are_in_the_services_own_record(qrun, service_env, mode):
+def test_the_numbers_of_the_command_are_in_the_services_own_record(qrun, service_env, tmp_path, mode):
     """From YAML to ``qrun usage``, against the event record that the service keeps."""
     import json
     import sqlite3
@@ -89,7 +90,8 @@ def test_the_numbers_of_the_command_are_in_the_services_own_record(qrun, service
 
     from qrun.local.scheduling.events import from_dict
 
-    run_id = qrun("submit", "workloads/bell.yaml", "--mode", mode).stdout.strip()
+    path = many_jobs(tmp_path / "w.yaml", 3, "ideal")
+    run_id = qrun("submit", str(path), "--mode", mode).stdout.strip()
     qrun("wait", run_id)
     usage = qrun.json("usage", run_id, "--json")
     [path] = (Path(service_env["QRUN_HOME"]) / "local").glob("*.sqlite")
