@@ -83,6 +83,13 @@ class Run:
     submitting: bool
     """Whether its process is still at it. One that was killed leaves the state, but not its hold."""
 
+    workload_path: str = ""
+    workload_text: str = field(default="", repr=False)
+    """The workload as it was submitted."""
+    versions: Mapping[str, str] = field(default_factory=dict, repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What was resolved when it was submitted."""
+
     @property
     def tag(self) -> str:
         """The tag that all its jobs carry."""
@@ -389,6 +396,9 @@ class Ledger:
             jobs=tuple(_job(job) for job in jobs),
             pubs=tuple(_pub(pub) for pub in pubs),
             submitting=row["state"] == SUBMITTING and self.held(row["id"]),
+            workload_path=row["workload_path"],
+            workload_text=row["workload_text"],
+            versions=json.loads(row["versions"]),
         )
 
 

@@ -16,6 +16,7 @@ from qrun.cli import (
     init,
     listing,
     local,
+    report,
     results,
     schema,
     show,
@@ -74,6 +75,7 @@ app.command("list")(listing.list_runs)
 app.command("results")(results.results)
 app.command("usage")(usage.usage)
 app.command("timeline")(timeline.timeline)
+app.command("report")(report.report)
 app.command("cancel")(cancel.cancel)
 app.command("close")(close.close)
 app.add_typer(local.app, name="local")
