@@ -67,12 +67,12 @@ def report(
 
 def _save_picture(subject: Subject, path: Path, ending: str) -> None:
     from qrun.errors import UsageError
-    from qrun.usage.picture import save_picture
+    from qrun.usage.picture import picture
     from qrun.usage.timeline import timeline_of
 
     if path.suffix.lower() != ending:
         raise UsageError(f"{path} does not end with {ending}.", f"Call it {path.with_suffix(ending)}.")
-    save_picture(timeline_of(subject.account), path)
+    path.write_bytes(picture(timeline_of(subject.account), ending[1:]))
 
 
 def read_subjects(ids: Sequence[str], service: str | None) -> list[Subject]:

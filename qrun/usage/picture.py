@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 from qrun.usage.timeline import Axis, Span, Timeline, tick_text
@@ -26,12 +26,12 @@ _WIDTH, _ROW, _FRAME = 7.2, 0.16, 0.9
 """Inches: two columns of a journal, a row of bars, and what is around them."""
 
 
-def save_picture(timeline: Timeline, path: Path) -> None:
-    """Write the timeline as a file.
+def picture(timeline: Timeline, kind: str) -> bytes:
+    """The timeline as a file's content.
 
     Args:
         timeline: What to draw.
-        path: Its ending says the format: ``.svg`` or ``.png`` (or another that matplotlib knows).
+        kind: ``svg`` or ``png``.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,8 +46,10 @@ def save_picture(timeline: Timeline, path: Path) -> None:
         axis = Axis(timeline, 1.0, 0.06)
         used = _draw(axes, axis, rows)
         _finish(axes, axis, rows, used, timeline)
-        metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-        figure.savefig(path, dpi=200, metadata=metadata)
+        content = BytesIO()
+        metadata = {"Date": None} if kind == "svg" else None
+        figure.savefig(content, format=kind, dpi=200, metadata=metadata)
+        return content.getvalue()
 
 
 def _rows(timeline: Timeline) -> list[tuple[str, list[tuple[str, list[Span]]]]]:

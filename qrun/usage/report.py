@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ def _name(subject: Subject) -> str:
 
 def _section(subject: Subject, number: int, price: Price) -> dict[str, Any]:
     from qrun.usage.chart import by_jobs, chart_json, described
+    from qrun.usage.picture import picture
 
     account, parts = subject.account, breakdown(subject.account)
     timeline = timeline_of(account)
@@ -117,6 +119,7 @@ def _section(subject: Subject, number: int, price: Price) -> dict[str, Any]:
         "columns": JOB_COLUMNS,
         "states": [state.lower() for state in worst_first(job.state for job in account.jobs)],
         "chart": chart_json(timeline, f"chart-{number}") if account.jobs else "",
+        "paper": base64.b64encode(picture(timeline, "png")).decode() if account.jobs else "",
         "described": described(timeline),
         "picture": f"{remark} The service tells when a job started and ended and how long it "
         "held the QPU, not when it took it: QPU time is drawn at the job's end.",
