@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qrun.cli import options
-from qrun.cli.usage import PriceOption
+from qrun.cli.usage import MaybeIds, PriceOption, ServiceWide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qrun.usage.report import Subject
+    from qrun.usage.price import Price
+    from qrun.usage.report import Report, Subject
 
 _File = Path | None
 
 
 def report(
-    ids: options.Ids,
+    ids: MaybeIds = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", help="Instead of IDs: all that was run in the last 30d, …", show_default=False
+        ),
+    ] = None,
+    service_wide: ServiceWide = False,
     html: Annotated[
         _File, typer.Option("--html", help="Write one self-contained page.", show_default=False)
     ] = None,
@@ -36,28 +44,26 @@ def report(
     service: options.Service = None,
 ) -> None:
     """Report the usage of runs, sessions, batches or jobs as a page, a picture or Markdown."""
-    from qrun.cli.console import say
     from qrun.errors import UsageError
     from qrun.usage.price import price_of
 
     if not (html or svg or png or markdown):
         raise UsageError("Say what to write.", "--html FILE, --svg FILE, --png FILE or --markdown")
+    if bool(ids) == (since is not None):
+        raise UsageError("A report is of IDs or of a time.", "Give an ID, 'last', or --since 30d.")
     rate = price_of(price)
-    subjects = read_subjects(ids, service)
-    if (svg or png) and len(subjects) != 1:
-        raise UsageError(f"A picture is of one ID, not of {len(subjects)}.", "Give --svg and --png one ID.")
-    from qrun.usage.report import Report
+    if since is not None:
+        if svg or png:
+            raise UsageError("A picture is of one ID.", "With --since there are --html and --markdown.")
+        from qrun.cli.spending import report_since
 
-    made = Report(tuple(subjects), rate)
+        made = report_since(since, rate, service_wide=service_wide, service=service)
+    else:
+        made = _of_ids(ids or [], rate, service, [path for path in (svg, png) if path])
     if html:
         from qrun.usage.report import html as page
 
-        html.write_text(page(made), encoding="utf-8")
-        say(f"written: {html}")
-    for path in (svg, png):
-        if path:
-            _save_picture(subjects[0], path, ".svg" if path is svg else ".png")
-            say(f"written: {path}")
+        _write(html, page(made).encode())
     if markdown:
         from qrun.cli.console import print_line
         from qrun.usage.markdown import markdown as text
@@ -65,14 +71,29 @@ def report(
         print_line(text(made).rstrip("\n"))
 
 
-def _save_picture(subject: Subject, path: Path, ending: str) -> None:
+def _of_ids(ids: Sequence[str], rate: Price, service: str | None, pictures: Sequence[Path]) -> Report:
     from qrun.errors import UsageError
-    from qrun.usage.picture import picture
-    from qrun.usage.timeline import timeline_of
+    from qrun.usage.report import Report
 
-    if path.suffix.lower() != ending:
-        raise UsageError(f"{path} does not end with {ending}.", f"Call it {path.with_suffix(ending)}.")
-    path.write_bytes(picture(timeline_of(subject.account), ending[1:]))
+    for path in pictures:
+        if path.suffix.lower() not in (".svg", ".png"):
+            raise UsageError(f"{path} ends with neither .svg nor .png.", "Call the picture so.")
+    subjects = read_subjects(ids, service)
+    if pictures and len(subjects) != 1:
+        raise UsageError(f"A picture is of one ID, not of {len(subjects)}.", "Give --svg and --png one ID.")
+    for path in pictures:
+        from qrun.usage.picture import picture
+        from qrun.usage.timeline import timeline_of
+
+        _write(path, picture(timeline_of(subjects[0].account), path.suffix.lower()[1:]))
+    return Report(tuple(subjects), rate)
+
+
+def _write(path: Path, content: bytes) -> None:
+    from qrun.cli.console import say
+
+    path.write_bytes(content)
+    say(f"written: {path}")
 
 
 def read_subjects(ids: Sequence[str], service: str | None) -> list[Subject]:

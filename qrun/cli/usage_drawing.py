@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -15,6 +15,7 @@ from qrun.usage.breakdown import Breakdown, Share, breakdown
 from qrun.usage.model import FAILURE_RULES
 
 if TYPE_CHECKING:
+    from qrun.usage.advice import Advice
     from qrun.usage.model import JobUsage, UsageAccount
     from qrun.usage.price import Price
 
@@ -33,6 +34,12 @@ def draw_account(account: UsageAccount, price: Price) -> None:
         line.append(f"  {remark}".rstrip(), style="dim")
         out().print(line)
     _draw_jobs(account)
+
+
+def draw_advice(advice: Sequence[Advice], price: Price) -> None:
+    """What could have been cheaper, for the person who reads."""
+    for piece in advice:
+        say(f"advice: {piece.saving_text(price)} {piece.text} ({piece.row})", style="cyan")
 
 
 def _lines(account: UsageAccount, parts: Breakdown, price: Price) -> Iterator[tuple[str, str, str]]:
