@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,16 @@ def print_line(text: str) -> None:
 def print_json(document: Any, *, one_line: bool = False) -> None:
     """One JSON document on standard output."""
     print_line(json.dumps(document, indent=None if one_line else 2, ensure_ascii=False, allow_nan=False))
+
+
+def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of the same columns as CSV on standard output."""
+    import csv
+
+    if rows:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def say(text: str, *, style: str | None = None) -> None:

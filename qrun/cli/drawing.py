@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
-from rich.table import Table
 from rich.text import Text
 
 from qrun.cli.console import out, say
+from qrun.cli.tables import Column as _Column
+from qrun.cli.tables import moment_text as _moment
+from qrun.cli.tables import print_table as _print_table
 from qrun.units import format_seconds
 
 if TYPE_CHECKING:
@@ -132,42 +132,6 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:+.4f}"
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column of a table."""
-
-    title: str
-    rank: int = 0
-    """Columns of the highest rank go first where the terminal is too narrow; those of rank 0 stay."""
-    right: bool = False
-
-
-def _print_table(columns: Sequence[_Column], rows: Sequence[Sequence[str | Text]]) -> None:
-    """A table whose cells are never cut: where it is too wide, whole columns are left out, and it says so."""
-    kept = list(range(len(columns)))
-    widths = [
-        max([cell_len(column.title), *(_width(row[i]) for row in rows)]) for i, column in enumerate(columns)
-    ]
-    while len(kept) > 1 and sum(widths[i] + 2 for i in kept) - 2 > out().width:
-        least = max(kept, key=lambda i: columns[i].rank)
-        if columns[least].rank == 0:
-            break
-        kept.remove(least)
-    table = Table(box=None, pad_edge=False)
-    for i in kept:
-        table.add_column(columns[i].title, justify="right" if columns[i].right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in (row[i] for i in kept)))
-    out().print(table)
-    hidden = [column.title for i, column in enumerate(columns) if i not in kept and column.title]
-    if hidden:
-        say(f"not shown for lack of room: {', '.join(hidden)}", style="dim")
-
-
-def _width(cell: str | Text) -> int:
-    return cell_len(cell) if isinstance(cell, str) else cell.cell_len
-
-
 def draw_failures(run: Run, jobs: Sequence[JobRecord]) -> None:
     """Why jobs failed, were cancelled, or were never sent."""
     for job in jobs:
@@ -190,43 +154,6 @@ def draw_cost(account: UsageAccount) -> None:
     if account.mode == "session" and account.qpu_seconds is not None:
         text += f"; QPU time of its jobs: {format_seconds(account.qpu_seconds)}"
     out().print(text)
-
-
-def draw_account(account: UsageAccount) -> None:
-    """A whole account: usage, times to live, and a row a job."""
-    from qrun.usage.account import RULES
-
-    head = f"{account.kind} {account.id}"
-    where = f"{account.mode} on {account.backend or '?'}"
-    out().print(Text.assemble((head, "bold"), f"  {where}, {account.state.lower()}"))
-    usage = "pending" if account.usage_seconds is None else format_seconds(account.usage_seconds)
-    out().print(f"usage     {usage}  ({RULES[account.mode] if account.kind != 'job' else RULES['job']})")
-    out().print(
-        f"QPU time  {format_seconds(account.qpu_seconds) if account.qpu_seconds is not None else 'pending'}"
-    )
-    if account.session_id and account.session_id != account.id:
-        out().print(f"{account.mode:<9} {account.session_id}")
-    if account.max_ttl_seconds is not None:
-        interactive = format_seconds(account.interactive_ttl_seconds)
-        out().print(f"ITTL      {interactive}   maximum time {format_seconds(account.max_ttl_seconds)}")
-    if account.started_at:
-        closed = f"   closed {_moment(account.closed_at)}" if account.closed_at else ""
-        out().print(f"started   {_moment(account.started_at)}{closed}")
-    columns = [_Column("job"), _Column("state"), _Column("QPU time", right=True)]
-    columns += [_Column("created", 3), _Column("started", 2), _Column("finished", 1)]
-    rows = [
-        (
-            job.id,
-            state_text(job.state),
-            "pending" if job.qpu_seconds is None else format_seconds(job.qpu_seconds),
-            _moment(job.created),
-            _moment(job.started),
-            _moment(job.finished),
-        )
-        for job in account.jobs
-    ]
-    if rows:
-        _print_table(columns, rows)
 
 
 def draw_runs(rows: Sequence[dict[str, Any]]) -> None:
@@ -312,7 +239,3 @@ def draw_status(status: dict[str, Any]) -> None:
     _print_table(
         columns, [(job["id"] or "–", state_text(job["state"]), job["reason"] or "") for job in status["jobs"]]
     )
-
-
-def _moment(moment: datetime | None) -> str:
-    return "–" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -18,6 +18,7 @@ from qrun.cli import (
     listing,
     local,
     record,
+    report,
     results,
     resume,
     retry,
@@ -25,6 +26,7 @@ from qrun.cli import (
     show,
     status,
     submit,
+    timeline,
     usage,
     validate,
     wait,
@@ -80,6 +82,8 @@ app.command("forget")(forget.forget)
 app.command("usage")(usage.usage)
 app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)
+app.command("timeline")(timeline.timeline)
+app.command("report")(report.report)
 app.command("cancel")(cancel.cancel)
 app.command("close")(close.close)
 app.add_typer(local.app, name="local")

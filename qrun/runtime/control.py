@@ -295,6 +295,14 @@ class ControlChannel:
         """
         self._request("DELETE", f"/sessions/{quote(session_id, safe='')}/close")
 
+    def get(self, path: str, params: Sequence[tuple[str, str | int]] = ()) -> dict[str, Any]:
+        """What the interface answers to a question that has no method of its own here.
+
+        Raises:
+            ServiceError: The service failed, or answered no JSON object.
+        """
+        return self._get_json(path, params=list(params))
+
     def _get_json(self, path: str, *, params: _Params | None = None) -> dict[str, Any]:
         return self._document(self._request("GET", path, params=params), path)
 

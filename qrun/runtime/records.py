@@ -89,6 +89,8 @@ class JobTimes:
     started: datetime | None
     finished: datetime | None
     usage: Usage
+    execution_seconds: float | None = None
+    """Seconds of the QPU time in which circuits ran; ``None`` where the service does not tell."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,26 @@ class SessionRecord:
     closed_at: datetime | None
     usage_seconds: float | None
     """``None`` while the service has not added it up."""
+    transitions: tuple[tuple[str, datetime], ...] = ()
+    """Each state that it entered, and when, in order; empty where the service does not tell."""
     last_job_completed: datetime | None = None
-    active_spans: tuple[tuple[datetime, datetime | None], ...] = ()
-    """When it was active, from and to; ``None`` while it still is."""
     told_at: datetime | None = None
     """The service's own clock when it told this; ``None`` where it did not say."""
+
+    @property
+    def active_spans(self) -> tuple[tuple[datetime, datetime | None], ...]:
+        """When it was active, from and to; ``None`` while it still is."""
+        spans: list[tuple[datetime, datetime | None]] = []
+        since: datetime | None = None
+        for state, moment in self.transitions:
+            if state == "active":
+                since = since or moment
+            elif since is not None:
+                spans.append((since, moment))
+                since = None
+        if since is not None:
+            spans.append((since, None))
+        return tuple(spans)
 
     @property
     def closed(self) -> bool:
@@ -166,7 +183,16 @@ def job_times(data: Mapping[str, Any]) -> JobTimes:
         started=parse_time(stamps.get("running")),
         finished=parse_time(stamps.get("finished")),
         usage=usage_of(data.get("usage")),
+        execution_seconds=_execution_seconds(data),
     )
+
+
+def _execution_seconds(data: Mapping[str, Any]) -> float | None:
+    """Circuits' execution time: in the metrics from version 2026-04-15, within their usage before."""
+    nanoseconds = data.get("circuits_execution_time_ns")
+    if nanoseconds is None:
+        nanoseconds = (data.get("usage") or {}).get("circuits_execution_time_ns")
+    return None if nanoseconds is None else float(nanoseconds) / 1e9
 
 
 def session_record(data: Mapping[str, Any], told_at: datetime | None = None) -> SessionRecord:
@@ -188,24 +214,17 @@ def session_record(data: Mapping[str, Any], told_at: datetime | None = None) -> 
         started_at=parse_time(data.get("started_at")),
         closed_at=parse_time(data.get("closed_at")),
         usage_seconds=data.get("elapsed_time"),
+        transitions=tuple(_transitions(data.get("timestamps") or ())),
         last_job_completed=parse_time(data.get("last_job_completed")),
-        active_spans=tuple(_active_spans(data.get("timestamps") or ())),
         told_at=told_at,
     )
 
 
-def _active_spans(entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[datetime, datetime | None]]:
-    """When a session was active, by its list of ``{status, timestamp}``."""
-    since: datetime | None = None
-    for entry in entries:
-        moment = parse_time(entry.get("timestamp"))
-        if entry.get("status") == "active":
-            since = since or moment
-        elif since is not None:
-            yield since, moment
-            since = None
-    if since is not None:
-        yield since, None
+def _transitions(items: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, datetime]]:
+    for item in items:
+        moment = parse_time(item.get("timestamp"))
+        if moment is not None:
+            yield str(item.get("status")), moment
 
 
 def usage_of(data: Mapping[str, Any] | None) -> Usage:

@@ -29,14 +29,13 @@ def job(number: int, state: str) -> JobRecord:
         None,
         Usage(0.5, settled=True),
         None,
-        estimated_seconds=None,
     )
 
 
 def session(state: str = "active", *, accepting: bool = True, idle: bool = False, mode: str = "session"):
     record = SessionRecord(
         SESSION, mode, "ideal", state, None, accepting, 60, 28800, NOW - timedelta(seconds=100), None, None,
-        NOW - timedelta(seconds=19), ((NOW - timedelta(seconds=100), None),), NOW,
+        (("active", NOW - timedelta(seconds=100)),), NOW - timedelta(seconds=19), NOW,
     )  # fmt: skip
     return SeenSession(record, idle)
 
