@@ -24,7 +24,7 @@ Operation = Callable[[sqlite3.Connection], None]
 
 _WORKLOADS = (
     "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags, usage, needed"
-    " FROM jobs WHERE session_id IS NULL AND NOT deleted"
+    " FROM jobs INDEXED BY jobs_by_accepted WHERE session_id IS NULL AND NOT deleted"
     " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
     "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
 )
@@ -294,7 +294,8 @@ class Store:
         order = "DESC" if newest_first else "ASC"
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
             (count,) = db.execute(
-                "SELECT (SELECT count(*) FROM jobs WHERE session_id IS NULL AND NOT deleted)"
+                "SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_by_accepted"
+                " WHERE session_id IS NULL AND NOT deleted)"
                 " + (SELECT count(*) FROM sessions)"
             ).fetchone()
             rows = db.execute(f"{_WORKLOADS} ORDER BY 5 {order} LIMIT ? OFFSET ?", (limit, offset))
