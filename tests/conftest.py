@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,13 +67,25 @@ def fresh(service_env: dict[str, str], tmp_path: Path) -> Iterator[Qrun]:
 def occupied(service_env: dict[str, str]) -> Iterator[str]:
     """A device that another user's active session holds: whatever is submitted to it stays queued.
 
-    The session waits for its client, whose time is real; a minute of it is allowed.
+    The session waits for its client, whose time is real; a minute of it is allowed, so a job comes again and
+    again, however slow the machine is.
     """
     from tests.service.plain_client import client_of_home, sampler_job, wait
 
     device = "fake_sherbrooke"
     with client_of_home(Path(service_env["QRUN_HOME"])) as api:
         session = api.post("/sessions", json={"mode": "dedicated", "backend": device}).json()["id"]
-        wait(api, api.post("/jobs", json=sampler_job(backend=device, session_id=session)).json()["id"])
+        job = sampler_job(backend=device, session_id=session)
+        wait(api, api.post("/jobs", json=job).json()["id"])
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(15):
+                api.post("/jobs", json=job)
+
+        keeper = threading.Thread(target=keep, daemon=True)
+        keeper.start()
         yield device
+        over.set()
+        keeper.join()
         api.patch(f"/sessions/{session}", json={"accepting_jobs": False})
