@@ -47,7 +47,9 @@ def measure(words: list[str], env: dict[str, str], proxy: FaultyProxy) -> dict[s
     done = subprocess.run(words, env={**env, **proxy.env}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    creating = [i for i, (method, path) in enumerate(proxy.seen) if (method, path[-9:]) == ("POST", "/sessions")]
+    creating = [
+        i for i, (method, path) in enumerate(proxy.seen) if (method, path[-9:]) == ("POST", "/sessions")
+    ]
     posts = [i for i, (method, path) in enumerate(proxy.seen) if method == "POST" and path.endswith("/jobs")]
     first, last = creating[0], posts[-1]
     return {
