@@ -7,9 +7,11 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from qrun import config
 from qrun.errors import ServiceError
@@ -19,6 +21,8 @@ from qrun.runtime.control import ControlChannel
 from qrun.runtime.records import DONE, JobRecord
 
 _DOCUMENT = "results.json"
+_AT_ONCE = 8
+"""Results that are fetched at the same time."""
 
 
 def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[JobRecord]) -> Run:
@@ -31,22 +35,36 @@ def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[Jo
         ServiceError: A result could not be fetched.
     """
     have = {job.job_id for job in run.jobs if job.result_file and (_folder(run) / job.result_file).exists()}
-    for job in jobs:
-        if job.state != DONE or job.id in have:
-            continue
-        text = channel.result_text(job.id)
-        if text is None:
-            raise ServiceError(
-                f"Job {job.id} is done but the service has no result of it.", "Try again later."
-            )
-        name = f"{job.id}.{job.program or 'result'}.json"
-        _write(_folder(run) / name, text)
-        ledger.set_result_file(run.id, job.id, name, _checksum(text))
+    wanted = [job for job in jobs if job.state == DONE and job.id not in have]
+    if not wanted:
+        return run
+    folder = _folder(run)
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(wanted))) as pool:
+        fetched = {pool.submit(_fetch, channel, folder, job): job for job in wanted}
+        try:
+            for future in as_completed(fetched):
+                name, checksum = future.result()
+                ledger.set_result_file(run.id, fetched[future].id, name, checksum)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     run = ledger.run(run.id)
     if has_all_results(run):
         # Nothing will be sent again.
         drop_payloads(run)
     return run
+
+
+def _fetch(channel: ControlChannel, folder: Path, job: JobRecord) -> tuple[str, str]:
+    """Fetch one result to its place, whole or not at all: its file's name and checksum."""
+    name = f"{job.id}.{job.program or 'result'}.json"
+    with _whole_file(folder / name) as file:
+        checksum = channel.save_result(job.id, file)
+        if checksum is None:
+            raise ServiceError(
+                f"Job {job.id} is done but the service has no result of it.", "Try again later."
+            )
+    return name, checksum
 
 
 def forget_document(run: Run) -> None:
@@ -197,13 +215,23 @@ def _folder(run: Run) -> Path:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    with _whole_file(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its place once all of it is on the disk."""
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
         raise ServiceError(f"{path} can't be written: {error.strerror}.", "Check the disk.") from None

@@ -6,6 +6,7 @@ this reads the states of a whole run with one request a page, and starts in a te
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -48,6 +49,7 @@ _RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _CREATE_TIMEOUT = httpx.Timeout(120.0, connect=10.0)
 """Seconds: the service takes a large job in before it answers."""
 
+NO_CONTENT = 204
 UNAUTHORIZED = 401
 _TOKEN_IN_USE = 10.0
 """Seconds after which a token that was good may be good no more; one refused before was never good."""
@@ -164,6 +166,44 @@ class ControlChannel:
         """The result as the service wrote it; ``None`` where there is none."""
         response = self._request("GET", f"/jobs/{quote(job_id, safe='')}/results")
         return None if response.status_code == 204 else response.text
+
+    def save_result(self, job_id: str, file: IO[bytes]) -> str | None:
+        """Write the result as the service wrote it to a file, piece by piece.
+
+        Args:
+            job_id: The job.
+            file: An empty file.
+
+        Returns:
+            The SHA-256 of it; ``None`` where there is none.
+
+        Raises:
+            ServiceError: The service failed, or broke off again and again.
+        """
+        url = f"{self.account.api_url}/jobs/{quote(job_id, safe='')}/results"
+        delays = iter(_RETRY_DELAYS)
+        while True:
+            file.seek(0)
+            file.truncate()
+            checksum = hashlib.sha256()
+            try:
+                with self._http.stream("GET", url, headers=self._headers()) as response:
+                    if not response.is_success:
+                        # The ordinary way knows what to do about it.
+                        break
+                    for piece in response.iter_bytes():
+                        checksum.update(piece)
+                        file.write(piece)
+                return None if response.status_code == NO_CONTENT else checksum.hexdigest()
+            except httpx.HTTPError as error:
+                if (delay := self._next(delays)) is None:
+                    raise self._unreachable(error) from None
+                time.sleep(delay)
+        text = self.result_text(job_id)
+        if text is None:
+            return None
+        file.write(text.encode())
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def session(self, session_id: str) -> SessionRecord:
         """One session or batch.

@@ -74,6 +74,8 @@ def test_exit_codes_in_the_readme_are_those_of_the_program():
         "service",
         "max_time",
         "tags",
+        "budget",
+        "retry",
         "defaults",
         "circuits",
         "observables",

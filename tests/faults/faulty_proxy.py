@@ -48,6 +48,8 @@ class FaultyProxy:
     faults: list[Fault] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each request."""
+    times: list[float] = field(default_factory=list)
+    """When each came in, by the monotonic clock."""
     away_until: float = 0.0
     """Moment of the monotonic clock until which every connection is closed at once."""
     latency: float = 0.0
@@ -88,6 +90,7 @@ def faulty_proxy(home: Path, *faults: Fault) -> Iterator[FaultyProxy]:
             time.sleep(proxy.latency)
             with lock:
                 proxy.seen.append((self.command, self.path))
+                proxy.times.append(time.monotonic())
                 fault = proxy.fault_for(self.command, self.path)
                 away = time.monotonic() < proxy.away_until
             action, _, detail = fault.action.partition(":") if fault else ("", "", "")
