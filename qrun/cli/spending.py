@@ -123,8 +123,14 @@ def report_since(text: str, rate: Price, *, service_wide: bool, service: str | N
     for by in BY:
         groups = [*grouped(spent.entries, by), total_of(spent.entries)]
         rows = [
-            (group.name, str(group.workloads), f"{group.usage_seconds:,.3f}", f"{group.share:.1%}")
-            + (rate.text(group.usage_seconds), str(group.pending or ""))
+            (
+                group.name,
+                str(group.workloads),
+                f"{group.usage_seconds:,.3f}",
+                f"{group.share:.1%}",
+                rate.text(group.usage_seconds),
+                str(group.pending or ""),
+            )
             for group in groups
         ]
         columns = (by, "workloads", "usage in seconds", "share", "price", "pending")
