@@ -160,12 +160,12 @@ class _Picture:
 
     def axis_rows(self) -> Iterator[Text]:
         """Times, and how long the breaks are."""
-        text = [" "] * (self.cells + 12)
+        text = [" "] * self.cells
         free = 0
         for moment, place in self.axis.ticks(10):
             start = round(place)
             label = f"{'|' if free <= start else ''}{tick_text(moment)}"
-            if free <= start and start + len(label) <= self.cells + 4:
+            if free <= start and start + len(label) <= self.cells:
                 text[start : start + len(label)] = label
                 free = start + len(label) + 1
         yield Text(f"{'':<{_LABEL}} {''.join(text).rstrip()}", style="dim")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, cast
 
 from qrun.plan.whatif import Outcome, WhatIfJob, what_if
@@ -166,12 +167,13 @@ def _other_mode(account: UsageAccount) -> Iterator[Advice]:
 def waves(jobs: Sequence[JobUsage]) -> list[list[JobUsage]]:
     """Jobs in steps: each was submitted when all of the step before had ended, and may depend on them."""
     steps: list[list[JobUsage]] = []
-    known = [job for job in jobs if job.created and job.finished]
-    for job in sorted(known, key=lambda job: str(job.created)):
-        ends = [other.finished for other in steps[-1]] if steps else []
-        if not steps or all(job.created and end and job.created >= end for end in ends):
+    known = [(job.created, job.finished, job) for job in jobs if job.created and job.finished]
+    over: datetime | None = None
+    for created, finished, job in sorted(known, key=lambda item: item[:2]):
+        if over is None or created >= over:
             steps.append([])
         steps[-1].append(job)
+        over = finished if over is None else max(over, finished)
     return steps
 
 
@@ -182,8 +184,9 @@ def _short(job: JobUsage) -> bool:
 def _packed(account: UsageAccount, jobs: Sequence[JobUsage]) -> list[WhatIfJob]:
     """The same work in jobs of up to a minute of QPU time each, every one with one overhead."""
     packed: list[WhatIfJob] = []
+    overhead = _overhead(jobs)
     for job in _jobs(account, jobs):
-        work = job.qpu_seconds - _overhead(jobs)
+        work = job.qpu_seconds - overhead
         last = packed[-1] if packed else None
         if last is not None and last.qpu_seconds + work <= COMBINE_BELOW:
             packed[-1] = WhatIfJob(last.qpu_seconds + work, last.classical_seconds, last.arrival)

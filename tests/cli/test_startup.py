@@ -58,8 +58,9 @@ def run_id(service_env, tmp_path_factory):
     + ["validate --help", "validate --no-compile nix.yaml", "validate --no-compile {broken}"]
     + [
         f"{command} {{run}}"
-        for command in ("status", "wait", "watch", "usage", "close", "cancel", "usage --json")
-    ],
+        for command in ("status", "wait", "watch", "usage", "close", "cancel", "usage --json", "timeline")
+    ]
+    + ["usage --since 1d", "usage --check", "report {run} --markdown"],
 )
 def test_commands_that_do_not_compute_import_nothing_slow(service_env, run_id, words, tmp_path):
     broken = tmp_path / "broken.yaml"

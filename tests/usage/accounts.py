@@ -48,7 +48,7 @@ def many_jobs(number: int) -> UsageAccount:
     base = datetime(2026, 11, 1, tzinfo=timezone.utc)
     jobs = []
     for i in range(number):
-        start = base + timedelta(seconds=600 + 2.5 * max(0, i - 4))
+        start = base + timedelta(seconds=600 if i < 5 else 601 + 2.5 * (i - 4))
         end = base + timedelta(seconds=601 + 2.5 * (i + 1))
         states = {3: "ERROR", 4: "CANCELLED"}
         jobs.append(
