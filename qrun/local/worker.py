@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import zlib
 from dataclasses import dataclass
 
@@ -97,13 +98,15 @@ def work(device: str, program: str, params: bytes) -> Prepared:
     """
     from qrun.local.simulation.programs import run_program
 
+    began = time.perf_counter()
     try:
         outcome = run_program(device, program, zlib.decompress(params))
     except MemoryError:
         raise ProgramError("The job needs more memory than one job may fill; split it.") from None
+    log = f"{outcome.log}simulated in {time.perf_counter() - began:.3f} s\n"
     return Prepared(
         result=zlib.compress(outcome.result.encode(), 1),
-        log=zlib.compress(outcome.log.encode(), 1),
+        log=zlib.compress(log.encode(), 1),
         qpu_seconds=outcome.qpu_seconds,
         circuits_execution_time_ns=outcome.circuits_execution_time_ns,
     )
