@@ -72,9 +72,7 @@ class Service:
 
         info = process.start()
         headers = {"Authorization": f"apikey {info.token}", "Service-CRN": info.instance}
-        self.api = httpx.Client(
-            base_url=f"{info.url}/api/v1", headers=headers, timeout=600, trust_env=False
-        )
+        self.api = httpx.Client(base_url=f"{info.url}/api/v1", headers=headers, timeout=600, trust_env=False)
         self.client = RuntimeClient(find_account("local"))
         self.backend = self.client.backend("fake_fez")
         self.workers = min(4, os.cpu_count() or 1)
@@ -119,7 +117,9 @@ class Service:
             self.api.delete(f"/sessions/{session}/close")
         logs = [self.api.get(f"/jobs/{job}/logs").text for job, _ in jobs]
         simulating = sum(float(seconds) for log in logs for seconds in _SIMULATED.findall(log))
-        ways = list(dict.fromkeys(line.strip() for log in logs for line in log.splitlines() if line[:2] == "  "))
+        ways = list(
+            dict.fromkeys(line.strip() for log in logs for line in log.splitlines() if line[:2] == "  ")
+        )
         side_by_side = self.workers if case.mode == "batch" else 1
         return Measured(preparing, total, simulating / side_by_side, len(jobs), ways)
 
@@ -198,7 +198,15 @@ def main() -> None:
         service = Service()
         for case in CASES[:4] * 2 * service.workers:
             service.measure(case)
-        header = ("", "preparing s", "total s", "simulator s", "overhead ms/job", "reference s", "times faster")
+        header = (
+            "",
+            "preparing s",
+            "total s",
+            "simulator s",
+            "overhead ms/job",
+            "reference s",
+            "times faster",
+        )
         print("{:<30}{:>12}{:>9}{:>12}{:>16}{:>14}{:>14}".format(*header))
         for case in cases:
             tries = [service.measure(case) for _ in range(words.repeat)]

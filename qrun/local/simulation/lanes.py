@@ -89,7 +89,9 @@ def sample(
     strikes = _Strikes(circuit, events, sets * shots)
     for start in range(0, count, _SETS_AT_ONCE):
         chunk = np.arange(start, min(count, start + _SETS_AT_ONCE))
-        matrices = [BlockMatrices(block, component.operations, circuit.place, chunk) for block in circuit.blocks]
+        matrices = [
+            BlockMatrices(block, component.operations, circuit.place, chunk) for block in circuit.blocks
+        ]
         for index, number in enumerate(chunk.tolist()):
             members = np.arange(number * each, (number + 1) * each)
             _Run(circuit, matrices, index, strikes, bits, rng).run(members)
@@ -114,11 +116,14 @@ class _Circuit:
         self.blocks = fuse(component.operations, inside, self.place, BLOCK_QUBITS)
         self.steps = [self._steps_of_all(block) for block in self.blocks]
         """For each block the measurements and resets in it, which happen to all shots."""
-        writer = {clbit: i for i, op in enumerate(component.operations) if op.name == "measure" for clbit in op.clbits}
+        writer = {
+            clbit: i
+            for i, op in enumerate(component.operations)
+            if op.name == "measure"
+            for clbit in op.clbits
+        }
         self.final = {
-            clbit: component.operations[index].qubits[0]
-            for clbit, index in writer.items()
-            if index in ended
+            clbit: component.operations[index].qubits[0] for clbit, index in writer.items() if index in ended
         }
         """The bits that are written at the end, and by which qubit."""
 
