@@ -43,8 +43,8 @@ class Prepared:
 def start_up() -> None:
     """Make this process die with the service and not by its terminal's Ctrl-C, and bound its memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Before numpy is imported. Workers are what runs side by side; OpenBLAS that shares small products out to
-    # threads of its own takes ten times as long once other workers have the cores, and rounds in another order.
+    # Before numpy is imported. It is workers that run side by side: OpenBLAS that shares small products out
+    # to threads of its own takes ten times as long once others have the cores, and rounds in another order.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit_address_space(int(_MEMORY_SHARE * memory) + _UNTOUCHED_BYTES)

@@ -75,7 +75,9 @@ class BlockMatrices:
 
     def whole_of(self, index: int) -> Amplitudes:
         """The block's matrix in the ``index``-th set."""
-        return self._whole[index if len(self._whole) > 1 else 0]  # All sets share one if no angle varies.
+        # All sets share one if no angle varies.
+        whole: Amplitudes = self._whole[index if len(self._whole) > 1 else 0]
+        return whole
 
     def carried(self, what: Amplitudes, place: int, operation: int, index: int) -> Amplitudes:
         """A ``(2, 2)`` matrix on a qubit right after an operation, as one after the block, in a set."""

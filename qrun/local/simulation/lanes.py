@@ -1,9 +1,9 @@
 """Noisy circuits of a dozen qubits or two with numpy: many shots' statevectors side by side, a lane each.
 
-Errors are drawn beforehand (``error_events``). All shots of a set of parameter values start in one lane. Where
-an error strikes, the shots that it strikes go on in a lane of their own; a reset or a measurement on the way
-parts a lane's shots by its random outcome. So what shots have in common is computed once, and a lane costs
-its arithmetic alone, from where it parted on.
+Errors are drawn beforehand (``error_events``). All shots of a set of parameter values start in one lane.
+Where an error strikes, the shots that it strikes go on in a lane of their own; a reset or a measurement on
+the way parts a lane's shots by its random outcome. So what shots have in common is computed once, and a lane
+costs its arithmetic alone, from where it parted on.
 
 Lanes go through the circuit block by block (``fusion``): a block is one product of matrices for all of them.
 """
@@ -49,7 +49,7 @@ _PROJECTORS = np.array([[[1, 0], [0, 0]], [[0, 0], [0, 1]]], dtype=np.complex64)
 _RESETS = np.array([[[1, 0], [0, 0]], [[0, 1], [0, 0]]], dtype=np.complex64)
 
 Step = tuple[int, int, int]
-"""What happens to shots of a lane inside of a block: after which operation, to which qubit, the kind of event."""
+"""What happens to shots inside of a block: after which operation, to which qubit, the kind of event."""
 _MEASURE = 5
 """Kind of step that is a measurement, beside those of ``error_events``."""
 
@@ -136,7 +136,7 @@ class _Circuit:
         return found
 
     def seen(self, events: Events) -> Events:
-        """The events that can still be seen: what strikes a qubit after its last measurement changes nothing."""
+        """The events that can still be seen: what strikes a qubit after its end changes nothing."""
         end = np.full(max(self.place) + 1, len(self.operations))
         end[list(self.ends)] = list(self.ends.values())
         seen = events.operations < end[events.qubits]
