@@ -1,16 +1,18 @@
-"""Noisy circuits of a dozen qubits with numpy: many shots' statevectors side by side, a lane each.
+"""Noisy circuits of a dozen qubits or two with numpy: many shots' statevectors side by side, a lane each.
 
-Errors are drawn beforehand (``error_events``). Shots without one are samples of one lane for each set of
-parameter values, and so are shots that share a pattern of Paulis. A shot that is reset has a lane of its
-own, because what a reset does to the other qubits is random. A simulator that is handed one circuit for
-each pattern spends milliseconds on it before the first gate; here a lane costs its arithmetic alone.
+Errors are drawn beforehand (``error_events``). All shots of a set of parameter values start in one lane.
+Where an error strikes, the shots that it strikes go on in a lane of their own; a reset or a measurement on
+the way parts a lane's shots by its random outcome. So what shots have in common is computed once, and a lane
+costs its arithmetic alone, from where it parted on.
+
+Lanes go through the circuit block by block (``fusion``): a block is one product of matrices for all of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +20,10 @@ import numpy.typing as npt
 from qrun.local.simulation import error_events
 from qrun.local.simulation.error_events import RESET, Events
 from qrun.local.simulation.error_patterns import read_out
+from qrun.local.simulation.fusion import Block, BlockMatrices, fuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from qiskit.circuit import Instruction
 
     from qrun.local.simulation.binding import BoundOperation
     from qrun.local.simulation.components import Component
@@ -32,28 +33,30 @@ IntArray = npt.NDArray[np.int64]
 Amplitudes = npt.NDArray[np.complex64]
 """Single precision: after a thousand gates a probability is off by 1e-5, which no number of shots shows."""
 
+BLOCK_QUBITS = 4
+"""Widest block. A matrix on more qubits costs more arithmetic than the passes that it saves."""
 _BYTES_AT_ONCE = 2**21
-"""Lanes are done in chunks of this size: larger ones leave the processor's cache."""
-_FEWEST_LANES = 8
-_GROUP = 4
-"""Qubits of a group: its matrices are small next to a statevector, and products with them are efficient."""
-_COLUMNS = 16
-"""Columns of one such product. Larger ones OpenBLAS shares out to threads, which takes 20 times as long when
-other workers have the processor's cores."""
+"""Lanes go side by side up to this size: larger ones leave the processor's cache."""
+_SETS_AT_ONCE = 16
+"""Sets of parameter values whose blocks are multiplied out together."""
 
-_IDENTITY = np.eye(2, dtype=np.complex64)
+_DRAWS_AT_ONCE = 1024
+
 _PAULIS = np.array(
     [[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], dtype=np.complex64
 )
+_PROJECTORS = np.array([[[1, 0], [0, 0]], [[0, 0], [0, 1]]], dtype=np.complex64)
+_RESETS = np.array([[[1, 0], [0, 0]], [[0, 1], [0, 0]]], dtype=np.complex64)
+
+Step = tuple[int, int, int]
+"""What happens to shots inside of a block: after which operation, to which qubit, the kind of event."""
+_MEASURE = 5
+"""Kind of step that is a measurement, beside those of ``error_events``."""
 
 
 def fits(component: Component) -> bool:
-    """Whether a component can be simulated here: measured at its end, of gates on one or two qubits."""
-    return (
-        not component.is_dynamic
-        and component.measures_only_at_the_end
-        and all(_is_known(operation) for operation in component.operations)
-    )
+    """Whether a component can be simulated here: without classical conditions, of gates on few qubits."""
+    return not component.is_dynamic and all(len(op.qubits) <= BLOCK_QUBITS for op in component.operations)
 
 
 def sample(
@@ -68,7 +71,7 @@ def sample(
 
     Args:
         component: A component that ``fits``.
-        order: Its qubits in the order in which the statevector has them, neighbours close together.
+        order: Its qubits in the order in which the statevector has them.
         device_name: The device whose noise it has.
         sets: How many sets of parameter values there are.
         shots: Shots a set.
@@ -77,313 +80,333 @@ def sample(
     Returns:
         Recorded bits, shape ``(sets, shots, len(component.clbits))``.
     """
-    events = _before_measurement(
-        component, error_events.draw(component.operations, device_name, sets * shots, rng)
-    )
-    lanes = _lanes(events, sets, shots)
+    circuit = _Circuit(component, order)
     bits = np.zeros((sets * shots, len(component.clbits)), dtype=bool)
-    size = max(_FEWEST_LANES, _BYTES_AT_ONCE // (8 * 2 ** len(component.qubits)))
-    for start in range(0, len(lanes.sets), size):
-        part = slice(start, min(start + size, len(lanes.sets)))
-        outcomes = _run_lanes(component, order, lanes, part, rng)
-        bits[lanes.members(part)] = _outcome_bits(component, order, outcomes)
+    # Sets that do not differ are one, with more shots.
+    differ = any(operation.varies for operation in component.operations)
+    count, each = (sets, shots) if differ else (1, sets * shots)
+    events = circuit.seen(error_events.draw(component.operations, device_name, sets * shots, rng))
+    strikes = _Strikes(circuit, events, sets * shots)
+    for start in range(0, count, _SETS_AT_ONCE):
+        chunk = np.arange(start, min(count, start + _SETS_AT_ONCE))
+        matrices = [
+            BlockMatrices(block, component.operations, circuit.place, chunk) for block in circuit.blocks
+        ]
+        for index, number in enumerate(chunk.tolist()):
+            members = np.arange(number * each, (number + 1) * each)
+            _Run(circuit, matrices, index, strikes, bits, rng).run(members)
     return read_out(bits, component, device_name, rng).reshape(sets, shots, -1)
 
 
-@dataclass(frozen=True)
-class _Lanes:
-    """What is evolved, and for which shots.
+class _Circuit:
+    """A component as blocks, and the measurements that end it."""
+
+    def __init__(self, component: Component, order: Sequence[int]) -> None:
+        self.operations = component.operations
+        self.clbits = component.clbits
+        self.place = {qubit: index for index, qubit in enumerate(order)}
+        self.ends = _last_measurements(component.operations)
+        """For each qubit that nothing happens to after a measurement: that measurement."""
+        ended = set(self.ends.values())
+        inside = [
+            index
+            for index, operation in enumerate(component.operations)
+            if index not in ended and index < self.ends.get(operation.qubits[0], index + 1)
+        ]
+        self.blocks = fuse(component.operations, inside, self.place, BLOCK_QUBITS)
+        self.steps = [self._steps_of_all(block) for block in self.blocks]
+        """For each block the measurements and resets in it, which happen to all shots."""
+        writer = {
+            clbit: i
+            for i, op in enumerate(component.operations)
+            if op.name == "measure"
+            for clbit in op.clbits
+        }
+        self.final = {
+            clbit: component.operations[index].qubits[0] for clbit, index in writer.items() if index in ended
+        }
+        """The bits that are written at the end, and by which qubit."""
+
+    @cached_property
+    def block_of(self) -> IntArray:
+        """The block of each operation."""
+        found = np.full(len(self.operations), -1)
+        for number, block in enumerate(self.blocks):
+            found[list(block.operations)] = number
+        return found
+
+    def seen(self, events: Events) -> Events:
+        """The events that can still be seen: what strikes a qubit after its end changes nothing."""
+        end = np.full(max(self.place) + 1, len(self.operations))
+        end[list(self.ends)] = list(self.ends.values())
+        seen = events.operations < end[events.qubits]
+        return Events(events.operations[seen], events.qubits[seen], events.kinds[seen], events.shots[seen])
+
+    def _steps_of_all(self, block: Block) -> list[Step]:
+        kinds = {"measure": _MEASURE, "reset": RESET}
+        named = [(index, self.operations[index]) for index in block.operations]
+        return [(index, op.qubits[0], kinds[op.name]) for index, op in named if op.name in kinds]
+
+
+def _last_measurements(operations: Sequence[BoundOperation]) -> dict[int, int]:
+    last: dict[int, int] = {}
+    for index, operation in enumerate(operations):
+        if operation.name != "delay":
+            last.update(dict.fromkeys(operation.qubits, index))
+    return {qubit: index for qubit, index in last.items() if operations[index].name == "measure"}
+
+
+class _Strikes:
+    """Which shots are struck in which block, and by what."""
+
+    def __init__(self, circuit: _Circuit, events: Events, shots: int) -> None:
+        self._always = circuit.steps
+        self._patterns: list[dict[int, list[Step]]] = [{} for _ in circuit.blocks]
+        blocks = circuit.block_of[events.operations]
+        columns = (blocks, events.shots, events.operations, events.qubits, events.kinds)
+        for block, shot, *step in zip(*(column.tolist() for column in columns), strict=True):
+            self._patterns[block].setdefault(shot, []).append((step[0], step[1], step[2]))
+        self._is_struck = np.zeros((len(circuit.blocks), shots), dtype=bool)
+        self._is_struck[blocks, events.shots] = True
+
+    def groups(self, block: int, shots: IntArray, columns: IntArray) -> list[_Group]:
+        """Shots to which something happens in a block, those together that share it and a statevector."""
+        always = self._always[block]
+        which = np.arange(len(shots)) if always else np.flatnonzero(self._is_struck[block, shots])
+        patterns = self._patterns[block]
+        found: dict[tuple[int, tuple[Step, ...]], list[int]] = {}
+        for shot, column in zip(shots[which].tolist(), columns[which].tolist(), strict=True):
+            # An operation comes before the errors that follow it, and sorting keeps those in their order.
+            steps = sorted([*always, *patterns.get(shot, [])], key=lambda step: step[0])
+            found.setdefault((column, tuple(steps)), []).append(shot)
+        return [_Group(column, steps, np.array(alike)) for (column, steps), alike in found.items()]
+
+
+@dataclass
+class _Group:
+    """Shots of one lane that go on together.
 
     Args:
-        sets: The set of parameter values of each lane.
-        shots: All shots, those of a lane next to each other.
-        ends: For each lane where its shots end in ``shots``.
-        events: What strikes the lanes, in the order of operations; ``events.shots`` are lanes.
+        column: The lane's column.
+        steps: What happens to them in the block that the lane has just been through.
+        shots: The shots.
     """
 
-    sets: IntArray
+    column: int
+    steps: tuple[Step, ...]
     shots: IntArray
-    ends: IntArray
-    events: Events
 
-    def members(self, part: slice) -> IntArray:
-        """The shots of a part of the lanes."""
-        first = 0 if part.start == 0 else int(self.ends[part.start - 1])
-        return self.shots[first : int(self.ends[part.stop - 1])]
-
-    def counts(self, part: slice) -> IntArray:
-        """How many shots each of a part of the lanes has."""
-        return np.diff(self.ends, prepend=0)[part]
-
-    def events_of(self, part: slice) -> Events:
-        """What strikes a part of the lanes, which are numbered from 0."""
-        inside = (self.events.shots >= part.start) & (self.events.shots < part.stop)
-        return _chosen(self.events, inside, self.events.shots[inside] - part.start)
+    @property
+    def is_random(self) -> bool:
+        """Whether a step has a random outcome."""
+        return any(step[2] > error_events.Z for step in self.steps)
 
 
-def _is_known(operation: BoundOperation) -> bool:
-    if operation.name in ("measure", "delay"):
-        return True
-    return operation.name != "reset" and (
-        len(operation.qubits) == 1 or (len(operation.qubits) == 2 and not operation.angles)
-    )
+@dataclass
+class _Batch:
+    """Lanes side by side, after a block.
 
-
-def _chosen(events: Events, which: BoolArray, shots: IntArray) -> Events:
-    return Events(events.operations[which], events.qubits[which], events.kinds[which], shots)
-
-
-def _before_measurement(component: Component, events: Events) -> Events:
-    """The events that can still be seen: what strikes a qubit after its measurement changes nothing."""
-    last = {op.qubits[0]: index for index, op in enumerate(component.operations) if op.name == "measure"}
-    measured = np.full(max(component.qubits) + 1, len(component.operations))
-    for qubit, index in last.items():
-        measured[qubit] = index
-    seen = events.operations < measured[events.qubits]
-    return _chosen(events, seen, events.shots[seen])
-
-
-def _lanes(events: Events, sets: int, shots: int) -> _Lanes:
-    """Share out shots to lanes by set and pattern of errors."""
-    patterns: dict[int, list[Any]] = {}
-    columns = (events.shots, events.operations, events.qubits, events.kinds)
-    for shot, *event in zip(*(column.tolist() for column in columns), strict=True):
-        pattern = patterns.setdefault(shot, [])
-        pattern.append(tuple(event))
-        if event[2] == RESET:
-            pattern.append(shot)  # Which makes it unlike all others.
-    struck = np.zeros(sets * shots, dtype=bool)
-    struck[list(patterns)] = True
-    clean = (~struck).reshape(sets, shots)
-    members = {(index, ()): np.flatnonzero(clean[index]) + index * shots for index in range(sets)}
-    shared: dict[tuple[int, tuple[Any, ...]], list[int]] = {}
-    for shot in sorted(patterns):
-        shared.setdefault((shot // shots, tuple(patterns[shot])), []).append(shot)
-    members.update({key: np.array(alike) for key, alike in shared.items()})
-    members = {key: alike for key, alike in members.items() if len(alike)}
-    # A lane is struck by what strikes the first of its shots.
-    lane_of = np.full(sets * shots, -1)
-    for lane, (key, alike) in enumerate(members.items()):
-        if key[1]:
-            lane_of[alike[0]] = lane
-    first = lane_of[events.shots] >= 0
-    return _Lanes(
-        sets=np.array([key[0] for key in members], dtype=np.int64),
-        shots=np.concatenate([np.zeros(0, dtype=np.int64), *members.values()]),
-        ends=np.cumsum([len(alike) for alike in members.values()], dtype=np.int64),
-        events=_chosen(events, first, lane_of[events.shots[first]]),
-    )
-
-
-def _run_lanes(
-    component: Component, order: Sequence[int], lanes: _Lanes, part: slice, rng: np.random.Generator
-) -> IntArray:
-    """Outcomes of all shots of some lanes: bit *i* is the *i*-th qubit of the order."""
-    place = {qubit: index for index, qubit in enumerate(order)}
-    states = _States(len(place), part.stop - part.start, rng)
-    events, sets = lanes.events_of(part), lanes.sets[part]
-    for index, operation in enumerate(component.operations):
-        places = [place[qubit] for qubit in operation.qubits]
-        if len(places) == 2:
-            states.apply_to_two(_fixed_matrix(operation.operation.base_class, ()), *places)
-        elif operation.name not in ("measure", "delay"):
-            states.apply_to_one(_matrices(operation, sets), places[0])
-        after = events.after(index)
-        struck = zip(events.qubits[after], events.kinds[after], events.shots[after], strict=True)
-        for qubit, kind, lane in struck:
-            states.strike(place[int(qubit)], int(kind), int(lane))
-    return states.draw(lanes.counts(part))
-
-
-def _outcome_bits(component: Component, order: Sequence[int], outcomes: IntArray) -> BoolArray:
-    measured = {op.clbits[0]: op.qubits[0] for op in component.operations if op.name == "measure"}
-    places = np.array([order.index(measured[clbit]) for clbit in component.clbits])
-    bits: BoolArray = ((outcomes[:, None] >> places) & 1).astype(bool)
-    return bits
-
-
-def _matrices(operation: BoundOperation, sets: IntArray) -> Amplitudes:
-    """A gate on one qubit, shape ``(2, 2)``, or ``(lanes, 2, 2)`` where its angles vary."""
-    gate = operation.operation.base_class
-    if not operation.varies:
-        return _fixed_matrix(gate, operation.angles)
-    if operation.name == "rz":
-        turned = np.zeros((len(sets), 2, 2), dtype=np.complex64)
-        half = np.asarray(operation.angles[0])[sets] / 2
-        turned[:, 0, 0], turned[:, 1, 1] = np.exp(-1j * half), np.exp(1j * half)
-        return turned
-    columns = [
-        np.broadcast_to(angle[sets] if isinstance(angle, np.ndarray) else angle, sets.shape)
-        for angle in operation.angles
-    ]
-    return np.stack([_fixed_matrix(gate, tuple(row)) for row in np.stack(columns, axis=1).tolist()])
-
-
-@lru_cache(maxsize=4096)
-def _fixed_matrix(gate: type[Instruction], angles: tuple[Any, ...]) -> Amplitudes:
-    return np.asarray(gate(*angles).to_matrix(), dtype=np.complex64)
-
-
-class _States:
-    """Statevectors of some lanes, shape ``(lanes, 2**qubits, 1)``.
-
-    Passing through all amplitudes is what costs, so as much as possible is done before: gates on a
-    qubit, and Paulis that strike it, are multiplied into a 2 × 2 matrix for each lane, which *waits*;
-    where another gate needs it, it goes into the matrix that is *gathered* for a group of four neighbouring
-    qubits, and so do gates between those. Only a gate between groups takes that to the amplitudes.
+    Args:
+        block: The block.
+        states: Statevectors, shape ``(2**qubits, columns)``, the block's qubits being the highest bits.
+        places: Places of the qubits, from the highest bit to the lowest.
+        shots: The shots that go on.
+        columns: Their lanes' columns.
+        more: Statevectors of further columns.
     """
 
-    def __init__(self, qubits: int, lanes: int, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._lanes = lanes
-        self._qubits = qubits
-        self._amplitudes = np.zeros((lanes, 2**qubits, 1), dtype=np.complex64)
-        self._amplitudes[:, 0] = 1
-        self._spare = np.empty_like(self._amplitudes)
-        self._waiting: list[Amplitudes | None] = [None] * qubits
-        self._gathered: list[Amplitudes | None] = [None] * -(-qubits // _GROUP)
+    block: int
+    states: Amplitudes
+    places: list[int]
+    shots: IntArray
+    columns: IntArray
+    more: list[Amplitudes]
 
-    def apply_to_one(self, gates: Amplitudes, qubit: int) -> None:
-        """Let a gate wait, ``(2, 2)`` or one for each lane."""
-        waiting = self._waiting[qubit]
-        self._waiting[qubit] = gates if waiting is None else gates @ waiting
+    def add(self, state: Amplitudes, shots: IntArray) -> None:
+        """Add a lane."""
+        column = self.states.shape[1] + len(self.more)
+        self.more.append(state)
+        self.shots = np.concatenate([self.shots, shots])
+        self.columns = np.concatenate([self.columns, np.full(len(shots), column)])
 
-    def apply_to_two(self, gate: Amplitudes, low: int, high: int) -> None:
-        """Apply a gate to two qubits, ``low`` being the lower bit of its matrix."""
-        is_diagonal = not np.any(gate - np.diag(np.diag(gate)))
-        for qubit in (low, high):
-            waiting = self._waiting[qubit]
-            # Diagonal gates commute, so those that wait may go on waiting.
-            if waiting is not None and not (is_diagonal and not waiting[..., 0, 1].any()):
-                self._gather(qubit)
-        group = low // _GROUP
-        if group == high // _GROUP:
-            gathered = self._group_matrix(group)
-            _apply_to_two(gathered, gate, low - group * _GROUP, high - group * _GROUP)
-            return
-        self._settle(group)
-        self._settle(high // _GROUP)
-        _apply_to_two(self._amplitudes, gate, low, high)
-
-    def strike(self, qubit: int, kind: int, lane: int) -> None:
-        """Let an error strike one lane."""
-        waiting = self._waiting[qubit]
-        each = np.broadcast_to(_IDENTITY if waiting is None else waiting, (self._lanes, 2, 2)).copy()
-        self._waiting[qubit] = each
-        if kind == RESET:
-            self._settle_lane(qubit, each[lane], lane)
-            each[lane] = _IDENTITY
-            self._reset(qubit, lane)
-        else:
-            each[lane] = _PAULIS[kind] @ each[lane]
-
-    def draw(self, counts: IntArray) -> IntArray:
-        """Measure all qubits, each lane as often as ``counts`` says; outcomes lane by lane."""
-        for qubit in range(self._qubits):
-            self._gather(qubit)
-        for group in range(len(self._gathered)):
-            self._settle(group)
-        amplitudes = self._amplitudes[:, :, 0]
-        edges = np.cumsum(amplitudes.real**2 + amplitudes.imag**2, axis=1, dtype=np.float64)
-        found = [
-            # Side "right", so that an outcome without weight is never drawn.
-            np.searchsorted(edge, self._rng.random(count) * edge[-1], side="right")
-            for edge, count in zip(edges, counts.tolist(), strict=True)
-        ]
-        outcomes: IntArray = np.minimum(np.concatenate(found), 2**self._qubits - 1)
-        return outcomes
-
-    def _group_matrix(self, group: int) -> Amplitudes:
-        gathered = self._gathered[group]
-        if gathered is None:
-            size = 2 ** min(_GROUP, self._qubits - group * _GROUP)
-            gathered = np.tile(np.eye(size, dtype=np.complex64), (self._lanes, 1, 1))
-            self._gathered[group] = gathered
-        return gathered
-
-    def _gather(self, qubit: int) -> None:
-        """Take what waits for a qubit into its group's matrix."""
-        waiting, self._waiting[qubit] = self._waiting[qubit], None
-        if waiting is not None:
-            _apply_to_one(self._group_matrix(qubit // _GROUP), waiting, qubit % _GROUP)
-
-    def _settle(self, group: int) -> None:
-        """Take a group's matrix to the amplitudes."""
-        gathered, self._gathered[group] = self._gathered[group], None
-        if gathered is None:
-            return
-        _multiply(gathered, self._amplitudes, self._spare, group * _GROUP)
-        self._amplitudes, self._spare = self._spare, self._amplitudes
-
-    def _settle_lane(self, qubit: int, waiting: Amplitudes, lane: int) -> None:
-        """Take what waits for a qubit, and its group's matrix, to the amplitudes of one lane."""
-        group = qubit // _GROUP
-        amplitudes, gathered = self._amplitudes[lane : lane + 1], self._gathered[group]
-        if gathered is not None:
-            after = np.empty_like(amplitudes)
-            _multiply(gathered[lane : lane + 1], amplitudes, after, group * _GROUP)
-            amplitudes[...] = after
-            gathered[lane] = np.eye(gathered.shape[1])
-        _apply_to_one(amplitudes, waiting, qubit)
-
-    def _reset(self, qubit: int, lane: int) -> None:
-        """Reset a qubit of one lane, for which nothing waits: measure it, and turn it to 0."""
-        zero, one = (_where(self._amplitudes[lane : lane + 1], {qubit: value}) for value in (0, 1))
-        weights = [float(np.sum(part.real**2 + part.imag**2)) for part in (zero, one)]
-        is_one = self._rng.random() * sum(weights) >= weights[0]
-        zero[...] = (one if is_one else zero) / np.sqrt(weights[is_one])
-        one[...] = 0
+    def rearranged(self, places: list[int]) -> Amplitudes:
+        """All columns, with the qubits in another order."""
+        width = len(places)
+        axes = [*(self.places.index(at) for at in places), width]
+        columns = self.states.shape[1]
+        after = np.empty((*(2,) * width, columns + len(self.more)), dtype=np.complex64)
+        after[..., :columns] = self.states.reshape(*(2,) * width, columns).transpose(axes)
+        if self.more:
+            more = np.stack(self.more, axis=1).reshape(*(2,) * width, len(self.more))
+            after[..., columns:] = more.transpose(axes)
+        return after.reshape(2**width, -1)
 
 
-def _multiply(matrices: Amplitudes, before: Amplitudes, after: Amplitudes, lowest: int) -> None:
-    """Apply a matrix for each lane to neighbouring bits, ``lowest`` and those above it."""
-    size = matrices.shape[1]
-    shape: tuple[int, ...]
-    if lowest == 0:
-        # One product of matrices instead of many of a matrix and a vector.
-        shape = (len(before), -1, min(_COLUMNS, before.shape[1] // size), size)
-        np.matmul(before.reshape(shape), matrices.swapaxes(1, 2)[:, None], out=after.reshape(shape))
-        return
-    columns = min(_COLUMNS, 2**lowest)
-    shape = (len(before), -1, size, 2**lowest // columns, columns)
-    source, result = (part.reshape(shape).swapaxes(2, 3) for part in (before, after))
-    np.matmul(matrices[:, None, None], source, out=result)
+class _Run:
+    """All shots of one set of parameter values."""
+
+    def __init__(
+        self,
+        circuit: _Circuit,
+        matrices: Sequence[BlockMatrices],
+        index: int,
+        strikes: _Strikes,
+        bits: BoolArray,
+        rng: np.random.Generator,
+    ) -> None:
+        self._circuit, self._matrices, self._index = circuit, matrices, index
+        self._strikes, self._bits, self._rng = strikes, bits, rng
+        self._qubits = len(circuit.place)
+        self._most = max(1, _BYTES_AT_ONCE // (8 * 2**self._qubits))
+        self._waiting: list[tuple[_Batch, list[_Group]]] = []
+
+    def run(self, shots: IntArray) -> None:
+        """Take shots through the circuit and write down what they record."""
+        states = np.zeros((2**self._qubits, 1), dtype=np.complex64)
+        states[0] = 1
+        places = list(range(self._qubits))[::-1]
+        self._finish(_Batch(-1, states, places, shots, np.zeros(len(shots), dtype=np.int64), []))
+        while self._waiting:
+            before, groups = self._waiting.pop()
+            nothing = np.zeros(0, dtype=np.int64)
+            batch = replace(before, states=before.states[:, :0], shots=nothing, columns=nothing, more=[])
+            for state, found in self._struck(before, groups):
+                batch.add(state, found)
+            self._finish(batch)
+
+    def _finish(self, batch: _Batch) -> None:
+        """Take lanes through all blocks that are left."""
+        while batch.block + 1 < len(self._circuit.blocks):
+            self._next_block(batch)
+            if not len(batch.shots):
+                return
+        self._record(batch)
+
+    def _next_block(self, batch: _Batch) -> None:
+        """Take lanes through a block; shots that part there go on in this batch while there is room."""
+        batch.block += 1
+        front = list(self._circuit.blocks[batch.block].places)[::-1]
+        places = front + [at for at in batch.places if at not in front]
+        whole = self._matrices[batch.block].whole_of(self._index)
+        states = batch.rearranged(places)
+        batch.states = (whole @ states.reshape(len(whole), -1)).reshape(states.shape)
+        batch.places, batch.more = places, []
+        groups = self._strikes.groups(batch.block, batch.shots, batch.columns)
+        if groups:
+            self._part(batch, groups)
+
+    def _part(self, batch: _Batch, groups: list[_Group]) -> None:
+        """Give shots that something happens to a column of their own, or change theirs if all are in it."""
+        sizes = np.bincount(batch.columns, minlength=batch.states.shape[1])
+        room = max(0, self._most - batch.states.shape[1])
+        whole = [group for group in groups if len(group.shots) == sizes[group.column]]
+        parts = [group for group in groups if len(group.shots) < sizes[group.column]]
+        # Those that wait find their columns as they are now: changed are only columns that they are not in.
+        for start in range(room, len(parts), self._most):
+            self._waiting.append((replace(batch), parts[start : start + self._most]))
+        here = whole + parts[:room]
+        gone = np.isin(batch.shots, np.concatenate([group.shots for group in groups]))
+        batch.shots, batch.columns = batch.shots[~gone], batch.columns[~gone]
+        free = {group.column for group in whole}
+        found = self._struck(batch, here)
+        for state, shots in found:
+            if free:
+                column = free.pop()
+                batch.states[:, column] = state
+                batch.shots = np.concatenate([batch.shots, shots])
+                batch.columns = np.concatenate([batch.columns, np.full(len(shots), column)])
+            else:
+                batch.add(state, shots)
+
+    def _struck(self, batch: _Batch, groups: list[_Group]) -> list[tuple[Amplitudes, IntArray]]:
+        """Statevectors after their steps, and the shots that have them."""
+        width = 2 ** len(self._circuit.blocks[batch.block].places)
+        found: list[tuple[Amplitudes, IntArray]] = []
+        certain = [group for group in groups if not group.is_random]
+        if certain:
+            states = batch.states.T[[group.column for group in certain]].reshape(len(certain), width, -1)
+            after = np.stack([self._product(group.steps) for group in certain]) @ states
+            found += zip(after.reshape(len(certain), -1), (group.shots for group in certain), strict=True)
+        for group in groups:
+            if group.is_random:
+                state = batch.states[:, group.column].reshape(width, -1)
+                found += self._branches(state, group.shots, group.steps)
+        return found
+
+    def _product(self, steps: Sequence[Step]) -> Amplitudes:
+        """Paulis inside of a block as one matrix after it."""
+        product = self._carried(steps[0], _PAULIS[steps[0][2]])
+        for step in steps[1:]:
+            product = self._carried(step, _PAULIS[step[2]]) @ product
+        return product
+
+    def _branches(
+        self, state: Amplitudes, shots: IntArray, steps: Sequence[Step]
+    ) -> list[tuple[Amplitudes, IntArray]]:
+        """Statevectors and shots that come of steps with random outcomes."""
+        for number, step in enumerate(steps):
+            if step[2] <= error_events.Z:
+                state = self._carried(step, _PAULIS[step[2]]) @ state
+                continue
+            measures = step[2] == _MEASURE
+            parts = [self._carried(step, kind) @ state for kind in (_PROJECTORS if measures else _RESETS)]
+            weights = [float(np.vdot(part, part).real) for part in parts]
+            outcomes = self._rng.random(len(shots)) * sum(weights) >= weights[0]
+            if measures:
+                (clbit,) = self._circuit.operations[step[0]].clbits
+                self._bits[shots, self._circuit.clbits.index(clbit)] = outcomes
+            found = []
+            for outcome, part in enumerate(parts):
+                members = shots[outcomes == bool(outcome)]
+                if len(members):
+                    part /= np.float32(np.sqrt(weights[outcome]))
+                    found += self._branches(part, members, steps[number + 1 :])
+            return found
+        return [(state.reshape(-1), shots)]
+
+    def _carried(self, step: Step, matrix: Amplitudes) -> Amplitudes:
+        operation, qubit, _ = step
+        block = self._matrices[int(self._circuit.block_of[operation])]
+        return block.carried(matrix, self._circuit.place[qubit], operation, self._index)
+
+    def _record(self, batch: _Batch) -> None:
+        """Measure the qubits that are measured at the end: each lane as often as it has shots."""
+        states = batch.rearranged(batch.places) if batch.more else batch.states
+        outcomes = _draw(states.real**2 + states.imag**2, batch.columns, self._rng)
+        columns = [self._circuit.clbits.index(clbit) for clbit in self._circuit.final]
+        bit = {at: self._qubits - 1 - index for index, at in enumerate(batch.places)}
+        shifts = [bit[self._circuit.place[qubit]] for qubit in self._circuit.final.values()]
+        self._bits[batch.shots[:, None], columns] = (outcomes[:, None] >> np.array(shifts, dtype=int)) & 1
 
 
-def _where(array: Amplitudes, values: dict[int, int]) -> Amplitudes:
-    """A view of an array ``(lanes, 2**bits, more)`` where some bits have given values."""
-    lanes, size, more = array.shape
-    shape, index = [lanes], [slice(None)]  # type: list[int], list[int | slice]
-    above = size.bit_length() - 1
-    for bit in sorted(values, reverse=True):
-        shape += [2 ** (above - bit - 1), 2]
-        index += [slice(None), values[bit]]
-        above = bit
-    return array.reshape(*shape, 2**above * more)[tuple(index)]
+def _draw(weights: npt.NDArray[np.float32], columns: IntArray, rng: np.random.Generator) -> IntArray:
+    """Draw an outcome for each shot.
+
+    Args:
+        weights: Probabilities, shape ``(outcomes, lanes)``; each lane's sum is about 1.
+        columns: The lane of each shot.
+        rng: Where randomness comes from.
+    """
+    outcomes, lanes = weights.shape
+    # First which of some large parts of the outcomes, then which outcome of that part: two short sums
+    # instead of a long one.
+    inner = 2 ** (outcomes.bit_length() // 2)
+    parts = weights.reshape(-1, inner, lanes)
+    outer = np.cumsum(parts.sum(axis=1, dtype=np.float64), axis=0)
+    drawn = np.empty(len(columns), dtype=np.int64)
+    for start in range(0, len(columns), _DRAWS_AT_ONCE):
+        lane = columns[start : start + _DRAWS_AT_ONCE]
+        at = rng.random(len(lane)) * outer[-1, lane]
+        # Greater or equal, so that an outcome without weight is never drawn.
+        part = np.minimum((at >= outer[:, lane]).sum(axis=0), len(outer) - 1)
+        at -= np.where(part > 0, outer[part - 1, lane], 0.0)
+        edges = np.cumsum(parts[part, :, lane], axis=1, dtype=np.float64)
+        # The two sums round differently.
+        inside = np.minimum((at[:, None] >= edges).sum(axis=1), _last_with_weight(edges))
+        drawn[start : start + _DRAWS_AT_ONCE] = part * inner + inside
+    return drawn
 
 
-def _apply_to_one(array: Amplitudes, gates: Amplitudes, bit: int) -> None:
-    """Apply ``(2, 2)`` matrices, one for all lanes or one for each, to a bit in place."""
-    zero, one = _where(array, {bit: 0}), _where(array, {bit: 1})
-    each = gates[..., None, None]
-    if gates.ndim == 3:
-        each = gates.transpose(1, 2, 0)[..., None, None]
-    from_zero, from_one = zero * each[1, 0], one * each[0, 1]
-    zero *= each[0, 0]
-    zero += from_one
-    one *= each[1, 1]
-    one += from_zero
-
-
-def _apply_to_two(array: Amplitudes, gate: Amplitudes, low: int, high: int) -> None:
-    """Apply a ``(4, 4)`` matrix to two bits in place."""
-    parts = [_where(array, {low: index & 1, high: index >> 1}) for index in range(4)]
-    after = [
-        sum(gate[row, column] * parts[column] for column in np.flatnonzero(gate[row]))
-        if np.any(gate[row] != np.eye(4)[row])
-        else None
-        for row in range(4)
-    ]
-    for part, value in zip(parts, after, strict=True):
-        if value is not None:
-            part[...] = value
+def _last_with_weight(edges: npt.NDArray[np.float64]) -> IntArray:
+    found: IntArray = (edges < edges[:, -1:]).sum(axis=1)
+    return found

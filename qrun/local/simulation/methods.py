@@ -21,12 +21,11 @@ MAX_EXACT_QUBITS = 10
 Measured, a three-step Trotter circuit with 1024 shots: 4.4 s a set of values for 11 qubits, 0.3 s as lanes.
 """
 MAX_STATEVECTOR_QUBITS = 16
-"""Widest statevector that is evolved many times; beyond it matrix product states take over where they fit."""
-CHEAP_BOND_QUBITS = 5
-"""log2 of the bond dimension up to which a matrix product state is cheaper than a statevector."""
+"""Widest statevector that is cheap in any case, and widest that Aer evolves shot by shot."""
 MAX_BOND_QUBITS = 14
 """log2 of the largest bond dimension that a wide entangled component may need and still be attempted."""
-_LARGEST_STATEVECTOR_QUBITS = 24
+LARGEST_STATEVECTOR_QUBITS = 22
+"""Widest statevector at all: beyond it, those that wait while others are computed fill the memory."""
 _BYTES_PER_AMPLITUDE = 16
 _MEMORY_SHARE = 0.5
 """Share of the machine's memory that one job may fill."""
@@ -34,7 +33,7 @@ _MEMORY_SHARE = 0.5
 Kind = Literal["one qubit", "exact", "Pauli frames", "lanes", "error patterns", "trajectories", "samples"]
 
 _NOTES: dict[Kind, str] = {
-    "lanes": "; errors as Paulis and resets, shots side by side",
+    "lanes": "; errors as Paulis and resets, shots side by side that part where one strikes",
     "error patterns": "; errors as Paulis and resets, each pattern of errors evolved once",
     "trajectories": ", shot by shot",
     "samples": ", sampled",
@@ -75,11 +74,11 @@ def choose(component: Component, device_name: str, shots: int) -> Choice:
     if width > MAX_EXACT_QUBITS and pauli_frames.fits(component):
         note = ", errors as Paulis and resets" + _dephasing_note(component, device_name) if noisy else ""
         return Choice("Pauli frames", "stabilizer", f"{width} qubits, Clifford: stabilizer{note}")
-    if noisy and MAX_EXACT_QUBITS < width <= MAX_STATEVECTOR_QUBITS and lanes.fits(component):
-        note = _dephasing_note(component, device_name)
-        return Choice("lanes", "statevector", f"{width} qubits: statevector{_NOTES['lanes']}{note}")
     if not component.is_dynamic and width > MAX_EXACT_QUBITS:
-        choice = _wide(component, "error patterns" if noisy else "samples")
+        parts = noisy or not component.measures_only_at_the_end
+        choice = _wide(component, "error patterns" if parts else "samples")
+        if parts and choice.method == "statevector" and lanes.fits(component):
+            choice = Choice("lanes", "statevector", f"{width} qubits: statevector{_NOTES['lanes']}")
         note = _dephasing_note(component, device_name) if noisy else ""
         return replace(choice, why=choice.why + note)
     if width <= MAX_STATEVECTOR_QUBITS:
@@ -117,20 +116,24 @@ def _wide(component: Component, kind: Kind) -> Choice:
     width = len(component.qubits)
     note = _NOTES[kind]
     bond_qubits = width // 2 if component.is_dynamic else _bond_qubits(component, _chain(component))
-    if width <= MAX_STATEVECTOR_QUBITS and bond_qubits > CHEAP_BOND_QUBITS:
-        return Choice(kind, "statevector", f"{width} qubits: statevector{note}")
+    if not component.is_dynamic and width <= LARGEST_STATEVECTOR_QUBITS:
+        # What a pass through either costs; a matrix product state is a chain of products of matrices.
+        dimension = min(2**bond_qubits, aer.MAX_BOND_DIMENSION)
+        is_cheaper = width <= MAX_STATEVECTOR_QUBITS or 2**width <= width * dimension**3
+        if is_cheaper and 2**width * _BYTES_PER_AMPLITUDE <= _memory_to_use():
+            return Choice(kind, "statevector", f"{width} qubits: statevector{note}")
     if bond_qubits <= MAX_BOND_QUBITS:
         cut = f"cut at {aer.MAX_BOND_DIMENSION}"
         exact = f"at most {2**bond_qubits}"
         bond = cut if 2**bond_qubits > aer.MAX_BOND_DIMENSION else exact
         why = f"{width} qubits: matrix product state, bond dimension {bond}{note}"
         return Choice(kind, "matrix_product_state", why)
-    if width <= _LARGEST_STATEVECTOR_QUBITS and 2**width * _BYTES_PER_AMPLITUDE <= _memory_to_use():
+    if width <= LARGEST_STATEVECTOR_QUBITS and 2**width * _BYTES_PER_AMPLITUDE <= _memory_to_use():
         return Choice(kind, "statevector", f"{width} qubits: statevector{note}")
     raise ProgramError(
         f"{width} qubits of a circuit are entangled with one another so deeply (bond dimension up to "
         f"2^{bond_qubits}) that this machine cannot simulate them. What would help: fewer qubits "
-        f"({_LARGEST_STATEVECTOR_QUBITS} or fewer), fewer layers of two-qubit gates, or a Clifford circuit "
+        f"({LARGEST_STATEVECTOR_QUBITS} or fewer), fewer layers of two-qubit gates, or a Clifford circuit "
         "(rz angles in multiples of π/2), which runs at any width."
     )
 

@@ -14,7 +14,7 @@ from samplomatic.quantum_program import SamplexItem
 
 from qrun.local.simulation.client_formats import broadcast_sample
 from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome
-from qrun.local.simulation.sampling import sample_circuit
+from qrun.local.simulation.sampling import plan_circuit, sample_circuit
 from qrun.local.simulation.timing import ExecutionTiming, execution_seconds, job_seconds
 from qrun.local.simulation.validation import check_circuit, check_rzz_angles, check_shots
 
@@ -89,20 +89,24 @@ def run_items(
         ProgramError: An item is too large, or has something that is not simulated.
     """
     check_program(program, device)
-    outcomes = []
-    for index, (item, item_rng) in enumerate(zip(program.items, rng.spawn(len(program.items)), strict=True)):
+    rngs = rng.spawn(len(program.items))
+    # All items are looked at before the first is simulated: what the last one is refused for costs no wait.
+    planned = []
+    for index, (item, item_rng) in enumerate(zip(program.items, rngs, strict=True)):
         drawn, values = _arguments(item, item_rng)
         check_rzz_angles(item.circuit, values, device, f"item {index}")
-        shape = values.shape[:-1]
+        planned.append((drawn, plan_circuit(item.circuit, values, program.shots, device)))
+    outcomes = []
+    for index, ((drawn, plan), item_rng) in enumerate(zip(planned, rngs, strict=True)):
+        executions = prod(plan.shape) * program.shots
         log.append(
-            f"item {index}: {item.circuit.num_qubits} qubits, "
-            f"{prod(shape)} bound circuits × {program.shots} shots"
+            f"item {index}: {plan.circuit.num_qubits} qubits, "
+            f"{prod(plan.shape)} bound circuits × {program.shots} shots"
         )
-        measured = sample_circuit(item.circuit, values, program.shots, device, item_rng, log)
-        one = execution_seconds(item.circuit, device, timing)
-        outcomes.append(
-            ItemOutcome({**drawn, **measured}, shape, program.shots, one * prod(shape) * program.shots)
-        )
+        log.extend(plan.log_lines())
+        measured = sample_circuit(plan, item_rng)
+        seconds = execution_seconds(plan.circuit, device, timing) * executions
+        outcomes.append(ItemOutcome({**drawn, **measured}, plan.shape, program.shots, seconds))
     return outcomes
 
 

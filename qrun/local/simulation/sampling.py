@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -28,29 +29,43 @@ MAX_RESULT_BITS = 1_000_000_000
 """Most measured bits that one item may have, at a byte each while they are put together."""
 
 
-def sample_circuit(
-    circuit: QuantumCircuit,
-    values: FloatArray,
-    shots: int,
-    device: Device,
-    rng: np.random.Generator,
-    log: list[str],
-) -> dict[str, BoolArray]:
-    """Run a circuit on a device.
+@dataclass(frozen=True)
+class Plan:
+    """A circuit under sets of parameter values, and how each part of it is to be simulated.
 
     Args:
-        circuit: An ISA circuit of the device.
-        values: Parameter values, shape ``(*shape, circuit.num_parameters)``.
-        shots: Shots for each set of values.
-        device: The device.
-        rng: Where randomness comes from; the same generator state gives the same bits.
-        log: Gets a line for each way of simulating that was used.
+        circuit: The circuit.
+        values: Its parameter values, shape ``(sets, circuit.num_parameters)``.
+        shape: The shape that the sets had.
+        shots: Shots a set.
+        device_name: The device.
+        parts: Its components, each with the way chosen for it.
+    """
 
-    Returns:
-        Bits of each classical register, shape ``(*shape, shots, size)``, lowest bit first.
+    circuit: QuantumCircuit
+    values: FloatArray
+    shape: tuple[int, ...]
+    shots: int
+    device_name: str
+    parts: list[tuple[Component, methods.Choice]]
+
+    def log_lines(self) -> list[str]:
+        """How each component is simulated and why, a line each kind."""
+        tally = Counter(choice.why for _, choice in self.parts)
+        return [f"  {count} × {why}" if count > 1 else f"  {why}" for why, count in tally.items()]
+
+
+def plan_circuit(circuit: QuantumCircuit, values: FloatArray, shots: int, device: Device) -> Plan:
+    """Decide how a circuit is simulated, before anything is.
+
+    Args:
+        circuit: An ISA circuit.
+        values: Its parameter values, the last axis being over ``circuit.parameters``.
+        shots: Shots of each set of values.
+        device: The device.
 
     Raises:
-        ProgramError: The circuit is too large to simulate, or has something that is not simulated.
+        ProgramError: A part of it is too large, or has something that is not simulated.
     """
     shape = values.shape[:-1]
     sets = prod(shape)
@@ -63,19 +78,33 @@ def sample_circuit(
     operations = bind(circuit, flat, target(device).dt)
     has_variables = any(True for _ in circuit.iter_vars())
     parts = components(operations, together=has_variables)
+    chosen = [(part, methods.choose(part, device.name, shots)) for part in parts]
+    return Plan(circuit, flat, shape, shots, device.name, chosen)
+
+
+def sample_circuit(plan: Plan, rng: np.random.Generator) -> dict[str, BoolArray]:
+    """Run a circuit on a device.
+
+    Args:
+        plan: The circuit, and how it is simulated.
+        rng: Where randomness comes from.
+
+    Returns:
+        Recorded bits of each classical register, shape ``(*sets, shots, register.size)``.
+
+    Raises:
+        ProgramError: The simulator does not run something in it.
+    """
+    circuit, sets, shots = plan.circuit, len(plan.values), plan.shots
     bits = np.zeros((sets, shots, circuit.num_clbits), dtype=bool)
-    tally: Counter[str] = Counter()
-    for part, part_rng in zip(parts, rng.spawn(len(parts)), strict=True):
-        choice = methods.choose(part, device.name, shots)
-        tally[choice.why] += 1
+    for (part, choice), part_rng in zip(plan.parts, rng.spawn(len(plan.parts)), strict=True):
         if sets:
             bits[:, :, list(part.clbits)] = _sample_component(
-                part, choice, circuit, flat, shots, device.name, part_rng
+                part, choice, circuit, plan.values, shots, plan.device_name, part_rng
             )
-    log.extend(f"  {count} × {why}" if count > 1 else f"  {why}" for why, count in tally.items())
     index = {bit: place for place, bit in enumerate(circuit.clbits)}
     return {
-        register.name: bits[:, :, [index[bit] for bit in register]].reshape(*shape, shots, register.size)
+        register.name: bits[:, :, [index[bit] for bit in register]].reshape(*plan.shape, shots, register.size)
         for register in circuit.cregs
     }
 

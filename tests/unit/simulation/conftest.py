@@ -17,7 +17,7 @@ from qrun.local.simulation.client_formats import (
     QUANTUM_PROGRAM_PARAMS_CONVERTERS,
     RuntimeEncoder,
 )
-from qrun.local.simulation.sampling import sample_circuit
+from qrun.local.simulation.sampling import plan_circuit, sample_circuit
 from qrun.local.simulation.targets import target
 
 
@@ -89,8 +89,10 @@ def sampled() -> Callable[..., dict[str, np.ndarray]]:
         log: list[str] | None = None,
     ) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(seed)
-        lines = [] if log is None else log
-        return sample_circuit(circuit, np.asarray(values, dtype=float), shots, device(name), rng, lines)
+        plan = plan_circuit(circuit, np.asarray(values, dtype=float), shots, device(name))
+        if log is not None:
+            log.extend(plan.log_lines())
+        return sample_circuit(plan, rng)
 
     return sample
 

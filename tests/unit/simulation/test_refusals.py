@@ -14,6 +14,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit_ibm_runtime.options_models.executor import ExecutorOptions
 from samplomatic.quantum_program import CircuitItem
 
+from qrun.local.simulation import program
 from qrun.local.simulation.client_formats import QuantumProgram
 from qrun.local.simulation.programs import ProgramError, run_program
 
@@ -122,16 +123,31 @@ def test_more_shots_than_the_device_takes(primitive_params: Params) -> None:
     assert refused("ideal", "sampler", params).code == 1103
 
 
-def test_deep_entanglement_of_many_qubits(primitive_params: Params) -> None:
+def too_deep() -> QuantumCircuit:
     circuit = QuantumCircuit(32)
     for layer in range(40):
         for qubit in range(32):
             circuit.rx(0.1 + layer + qubit, qubit)
         for qubit in range(layer % 2, 31, 2):
             circuit.cz(qubit, qubit + 1)
-    error = refused("ideal", "sampler", primitive_params([measured(circuit)]))
+    return measured(circuit)
+
+
+def test_deep_entanglement_of_many_qubits(primitive_params: Params) -> None:
+    error = refused("ideal", "sampler", primitive_params([too_deep()]))
     assert "32 qubits" in error.message
-    assert "What would help" in error.message
+    assert "What would help: fewer qubits (22 or fewer)" in error.message
+
+
+def test_nothing_is_simulated_where_a_later_pub_is_refused(
+    primitive_params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated: list[object] = []
+    monkeypatch.setattr(program, "sample_circuit", lambda *arguments: simulated.append(arguments))
+    first = QuantumCircuit(1)
+    error = refused("ideal", "sampler", primitive_params([measured(first), too_deep()]))
+    assert "32 qubits" in error.message
+    assert simulated == []
 
 
 def test_a_circuit_without_a_register_to_sample(primitive_params: Params) -> None:

@@ -234,3 +234,68 @@ def test_a_hundred_entangled_qubits_of_a_noisy_device(sampled: Sampled, compiled
     # A gate's error spoils the parities of the few pairs it touches or is carried on to, and not more.
     assert 0.2 * sum(errors) < worse < 5 * sum(errors)
     assert bits[:, 50].mean() == pytest.approx(0.5, abs=0.05)
+
+
+def parting() -> QuantumCircuit:
+    """Measurements and a reset on the way, of qubits that go on, and bits that are written more than once."""
+    circuit = QuantumCircuit(4, 7)
+    for qubit in range(4):
+        circuit.rx(0.7 + qubit, qubit)
+    circuit.cx(0, 1)
+    circuit.cx(1, 2)
+    circuit.delay(40, 1, unit="us")
+    circuit.measure(1, 0)
+    circuit.ry(0.4, 1)
+    circuit.cx(1, 2)
+    circuit.measure(1, 1)
+    circuit.reset(0)
+    circuit.ry(1.2, 0)
+    circuit.cx(0, 1)
+    circuit.measure(2, 6)
+    circuit.rx(0.3, 2)
+    circuit.cx(3, 2)
+    circuit.measure([0, 1, 2, 3], [2, 3, 4, 5])
+    circuit.measure(3, 6)
+    return circuit
+
+
+def test_lanes_with_measurements_and_resets_on_the_way(
+    only_part: Callable[..., Component], agrees: Agrees, counted: Counted
+) -> None:
+    part = only_part(parting())
+    rng = np.random.default_rng(9)
+    truth = counted(aer.sample(part, part.qubits, "fake_manila", "density_matrix", 1, 20_000, rng))
+    bits = lanes.sample(part, part.qubits, "fake_manila", 2, 1000, rng)
+    assert agrees(counted(bits), {outcome: count / 20_000 for outcome, count in truth.items()})
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_lanes_that_wait_for_room(
+    most: int,
+    only_part: Callable[..., Component],
+    agrees: Agrees,
+    counted: Counted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "_BYTES_AT_ONCE", most * 8 * 2**5)
+    part = only_part(turned())
+    bits = lanes.sample(part, part.qubits, "fake_manila", 1, 4000, np.random.default_rng(9))
+    assert agrees(counted(bits), aer.probabilities(part, part.qubits, "fake_manila", "density_matrix")[0])
+
+
+def test_a_dozen_qubits_measured_on_the_way_are_lanes(sampled: Sampled) -> None:
+    circuit = QuantumCircuit(12, 13)
+    for qubit in range(12):
+        circuit.sx(qubit)
+        circuit.rz(0.3 + qubit, qubit)
+        circuit.sx(qubit)
+    for qubit in range(11):
+        circuit.cz(qubit, qubit + 1)
+    circuit.measure(5, 12)
+    circuit.sx(5)
+    circuit.measure(range(12), range(12))
+    log: list[str] = []
+    bits = sampled(circuit, "ideal", 300, log=log)["c"]
+    assert "shots side by side" in log[0]
+    expected = np.cos((0.3 + np.arange(12)) / 2) ** 2
+    assert bits[:, 12].mean() == pytest.approx(expected[5], abs=0.14)
