@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from qrun.usage.breakdown import breakdown
+from qrun.usage.model import UsageAccount
 from qrun.usage.report import Report, Subject, exact, facts, usage_parts
 
 _MOST_JOBS = 50
@@ -48,27 +49,31 @@ def _of_subject(subject: Subject, report: Report) -> Iterable[str]:
             f"- **{_plain(a.saving_text(report.price))}** {_plain(a.text)} ({a.row})" for a in subject.advice
         )
     if account.jobs:
-        yield ""
-        yield f"<details><summary>{len(account.jobs)} jobs</summary>"
-        yield ""
-        jobs = [
-            (
-                job.id,
-                job.state.lower(),
-                "pending" if job.qpu_seconds is None else exact(job.qpu_seconds),
-                exact(job.queue_seconds),
-                exact(job.classical_seconds),
-                job.reason or "",
-            )
-            for job in account.jobs[:_MOST_JOBS]
-        ]
-        yield from _table(("job", "state", "QPU s", "queue s", "off QPU s", "reason"), jobs)
-        if len(account.jobs) > _MOST_JOBS:
-            yield ""
-            yield f"… and {len(account.jobs) - _MOST_JOBS} more."
-        yield ""
-        yield "</details>"
+        yield from _jobs(account)
     yield ""
+
+
+def _jobs(account: UsageAccount) -> Iterable[str]:
+    yield ""
+    yield f"<details><summary>{len(account.jobs)} jobs</summary>"
+    yield ""
+    jobs = [
+        (
+            job.id,
+            job.state.lower(),
+            "pending" if job.qpu_seconds is None else exact(job.qpu_seconds),
+            exact(job.queue_seconds),
+            exact(job.classical_seconds),
+            job.reason or "",
+        )
+        for job in account.jobs[:_MOST_JOBS]
+    ]
+    yield from _table(("job", "state", "QPU s", "queue s", "off QPU s", "reason"), jobs)
+    if len(account.jobs) > _MOST_JOBS:
+        yield ""
+        yield f"… and {len(account.jobs) - _MOST_JOBS} more."
+    yield ""
+    yield "</details>"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, plain: bool = True) -> Iterable[str]:

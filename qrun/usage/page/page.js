@@ -49,47 +49,66 @@
   }
   window.qrunCharts = charts;
 
-  // ---- the table of jobs: sorts and filters
-  const value = (row, column) => {
-    const text = row.cells[column].textContent;
-    const number = text === "" || text === "–" ? NaN : Number(text.replace(/,/g, ""));
-    return Number.isNaN(number) ? text : number;
-  };
-  function compare(a, b) {
-    const missing = (x) => x === "–" || x === "";
-    if (missing(a) || missing(b)) return missing(a) - missing(b);
-    if (typeof a === typeof b) return a < b ? -1 : a > b ? 1 : 0;
-    return typeof a === "number" ? -1 : 1;
-  }
-  function sort(table, header) {
-    const down = header.getAttribute("aria-sort") === "ascending";
-    const column = header.cellIndex, body = table.tBodies[0];
-    for (const other of header.parentElement.cells) other.removeAttribute("aria-sort");
-    header.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const rows = [...body.rows].map((row) => [value(row, column), row]);
-    rows.sort((a, b) => (down ? -1 : 1) * compare(a[0], b[0]));
-    body.append(...rows.map((pair) => pair[1]));
-  }
-  function filter(id) {
-    const of = (what) => document.querySelector(`[data-table="${id}"][data-filter="${what}"]`).value;
-    const words = of("text").toLowerCase().split(/\s+/).filter(Boolean), state = of("state");
-    let shown = 0;
-    const rows = document.getElementById(id).tBodies[0].rows;
-    for (const row of rows) {
-      const text = row.textContent.toLowerCase();
-      const fits = (!state || row.cells[2].textContent === state) && words.every((word) => text.includes(word));
-      row.hidden = !fits;
-      shown += fits;
+  // ---- the tables of jobs: sort and filter all, show the first of them
+  const MOST = 500;
+  class Jobs {
+    constructor(table) {
+      this.table = table;
+      this.all = [...table.querySelectorAll("tbody tr")].map((row) => {
+        const cells = [...row.cells].map((cell) => cell.textContent);
+        return {row, cells, values: cells.map(Jobs.value), text: cells.join(" ").toLowerCase()};
+      });
+      this.fitting = this.all;
+      this.most = MOST;
+      const of = (what) => document.querySelector(`[data-table="${table.id}"][data-filter="${what}"]`);
+      this.words = of("text");
+      this.state = of("state");
+      this.told = document.querySelector(`output[data-table="${table.id}"]`);
+      this.more = document.querySelector(`button[data-table="${table.id}"]`);
+      for (const control of [this.words, this.state]) control.addEventListener("input", () => this.filter());
+      for (const header of table.tHead.rows[0].cells) {
+        header.firstElementChild.addEventListener("click", () => this.sort(header));
+      }
+      this.more.addEventListener("click", () => { this.most += MOST; this.show(); });
+      this.show();
     }
-    document.querySelector(`output[data-table="${id}"]`).textContent =
-      shown === rows.length ? `${shown} jobs` : `${shown} of ${rows.length} jobs`;
-  }
-  for (const table of document.querySelectorAll("table.jobs")) {
-    for (const header of table.tHead.rows[0].cells) {
-      header.firstElementChild.addEventListener("click", () => sort(table, header));
+    static value(text) {
+      if (text === "" || text === "–") return null;
+      const number = Number(text);
+      return Number.isNaN(number) ? text : number;
+    }
+    static compare(a, b) {
+      if (typeof a === typeof b) return a < b ? -1 : a > b ? 1 : 0;
+      return typeof a === "number" ? -1 : 1;
+    }
+    sort(header) {
+      const way = header.getAttribute("aria-sort") === "ascending" ? -1 : 1, column = header.cellIndex;
+      for (const other of header.parentElement.cells) other.removeAttribute("aria-sort");
+      header.setAttribute("aria-sort", way < 0 ? "descending" : "ascending");
+      this.all.sort((one, other) => {
+        const a = one.values[column], b = other.values[column];
+        // What is not known comes last, whichever way.
+        return a === null || b === null ? (a === null) - (b === null) : way * Jobs.compare(a, b);
+      });
+      this.filter();
+    }
+    filter() {
+      const words = this.words.value.toLowerCase().split(/\s+/).filter(Boolean), state = this.state.value;
+      this.fitting = this.all.filter((job) =>
+        (!state || job.cells[2] === state) && words.every((word) => job.text.includes(word)));
+      this.most = MOST;
+      this.show();
+    }
+    show() {
+      const shown = this.fitting.slice(0, this.most), rest = this.fitting.length - shown.length;
+      const [first, ...others] = this.table.tBodies;
+      first.replaceChildren(...shown.map((job) => job.row));
+      others.forEach((body) => body.remove());
+      this.more.hidden = rest === 0;
+      const all = this.all.length, fitting = this.fitting.length;
+      this.told.textContent = (fitting === all ? `${all} jobs` : `${fitting} of ${all} jobs`)
+        + (rest ? `, the first ${shown.length} shown` : "");
     }
   }
-  for (const control of document.querySelectorAll("[data-filter]")) {
-    control.addEventListener("input", () => filter(control.dataset.table));
-  }
+  for (const table of document.querySelectorAll("table.jobs")) new Jobs(table);
 })();
