@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 import qrun
+from qrun.local.clock import Pace
 from qrun.local.devices import device_names
 from qrun.local.identity import Gatekeeper, new_crn, token_in, write_private
 from qrun.local.rest.app import application
@@ -35,7 +36,9 @@ def run(folder: Path) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     store = Store(folder / "state.sqlite")
     instance = _instance(store)
-    service = LocalService(store, Workers(device_names()[0]))
+    service = LocalService(
+        store, Workers(device_names()[0]), pace=Pace(os.environ.get("QRUN_LOCAL_PACE", "skip"))
+    )
     app = application(service, Gatekeeper(token_in(folder)), instance)
     listener = _listener(folder / "port")
     url = f"http://{HOST}:{listener.getsockname()[1]}"

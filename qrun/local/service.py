@@ -22,7 +22,7 @@ from functools import partial
 
 from qrun.local.clock import Pace, ServiceClock
 from qrun.local.desk import Desk
-from qrun.local.devices import device_names
+from qrun.local.devices import names_with_mocks
 from qrun.local.projection import add_events, insert_job, replace_tags
 from qrun.local.records import JobRecord, told_created
 from qrun.local.refusal import (
@@ -93,7 +93,7 @@ class LocalService:
         """Take up the state that there is: what ran when the service stopped is queued again."""
         self._workers.start()
         self._write(_drop_orphans)
-        for name in device_names():
+        for name in names_with_mocks():
             latest = self.store.latest_moment(name)
             machine = DeviceScheduler.replayed(self.store.live_events(name), self.rules)
             clock = ServiceClock(self.store.clock_offset(name), not_before=latest)
@@ -204,6 +204,23 @@ class LocalService:
         if not self.job(job).ended:
             raise invalid(f"Job {job} has not ended; cancel it first")
         await self._written(lambda db: _delete_job(db, job))
+
+    async def take_private_result(self, job: str) -> str | None:
+        """The result of a private job, which is given out once and then deleted.
+
+        Raises:
+            Refusal: It can't be deleted.
+        """
+        taken: list[bytes] = []
+
+        def take(db: sqlite3.Connection) -> None:
+            # Reading and deleting are one operation, so of two that ask at once one gets it.
+            row = db.execute("SELECT data FROM results WHERE job = ?", (job,)).fetchone()
+            taken.extend(data for data in row or () if data is not None)
+            db.execute("UPDATE results SET data = NULL WHERE job = ?", (job,))
+
+        await self._written(take)
+        return zlib.decompress(taken[0]).decode() if taken else None
 
     async def set_tags(self, job: str, tags: list[str]) -> None:
         """Give a job other tags.

@@ -23,6 +23,8 @@ Operation = Callable[[sqlite3.Connection], None]
 
 _JOB_COLUMNS = ", ".join(JobRecord.__dataclass_fields__)
 _BUSY_SECONDS = 30.0
+_NOT_ON_A_MOCK = "device NOT GLOB 'mock*'"
+"""Dry runs are listed only where they are asked for, and cost nothing. No device but a mock has such a name."""
 
 
 class _Request:
@@ -237,25 +239,32 @@ class Store:
         """Seconds used by all that was created after ``moment``: sessions by theirs, all else by its jobs."""
         # The plus signs keep SQLite from looking all jobs up by their session; clients ask before each job.
         (jobs,) = self._reader.execute(
-            "SELECT total(usage) FROM jobs WHERE created >= ? AND (+session_id IS NULL OR +session_id IN"
+            f"SELECT total(usage) FROM jobs WHERE created >= ? AND {_NOT_ON_A_MOCK} AND (+session_id IS NULL OR +session_id IN"
             " (SELECT id FROM sessions WHERE mode = 'batch'))",
             (moment,),
         ).fetchone()
         (sessions,) = self._reader.execute(
-            "SELECT total(usage) FROM sessions WHERE mode = 'dedicated' AND created >= ?", (moment,)
+            "SELECT total(usage) FROM sessions WHERE mode = 'dedicated' AND created >= ?"
+            f" AND {_NOT_ON_A_MOCK}",
+            (moment,),
         ).fetchone()
         return round(float(jobs) + float(sessions), 3)
 
-    def workloads(self) -> list[WorkloadRow]:
+    def workloads(self, include_mocks: bool = False) -> list[WorkloadRow]:
         """All jobs outside any session, and all sessions and batches, newest first.
 
         May be called from any thread.
+
+        Args:
+            include_mocks: Whether to list those on mocks too.
         """
+        where = "TRUE" if include_mocks else _NOT_ON_A_MOCK
         query = (
             "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags, usage, needed"
-            " FROM jobs WHERE session_id IS NULL AND NOT deleted"
+            f" FROM jobs WHERE session_id IS NULL AND NOT deleted AND {where}"
             " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
             "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
+            f" WHERE {where}"
             " ORDER BY 5 DESC"
         )
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
@@ -277,6 +286,8 @@ def _workload(row: tuple[Any, ...]) -> WorkloadRow:
 def _condition(wanted: JobFilter) -> tuple[str, list[Any]]:
     parts: list[str] = ["NOT deleted"]
     values: list[Any] = []
+    if not wanted.include_mocks:
+        parts.append(_NOT_ON_A_MOCK)
     equal = (("session_id", wanted.session_id), ("device", wanted.device), ("program", wanted.program))
     for column, value in equal:
         if value is not None:

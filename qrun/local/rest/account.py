@@ -10,8 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from qrun.local.devices import device_names
-from qrun.local.identity import ACCESS_TOKEN_SECONDS, INSTANCE_NAME, PLAN_ID, PLAN_NAME
-from qrun.local.refusal import Refusal
+from qrun.local.identity import (
+    ACCESS_TOKEN_SECONDS,
+    INSTANCE_NAME,
+    PLAN_ALLOCATION_SECONDS,
+    PLAN_ID,
+    PLAN_NAME,
+)
+from qrun.local.refusal import CODE_WRONG_INSTANCE, Refusal
 from qrun.local.rest import answers
 from qrun.local.rest.answers import instance_of, service_of
 
@@ -70,6 +76,15 @@ async def resource_instances(request: Request) -> Response:
     return JSONResponse({"rows_count": len(found), "resources": found})
 
 
+@router.get("/resources/v2/resource_instances/{instance:path}")
+async def resource_instance(request: Request, instance: str) -> Response:
+    """The instance of a CRN or of the GUID in it."""
+    crn = instance_of(request)
+    if instance not in (crn, crn.split(":")[7]):
+        raise Refusal(404, "Instance not found", CODE_WRONG_INSTANCE)
+    return JSONResponse({"id": crn, "guid": crn.split(":")[7], "crn": crn, "name": INSTANCE_NAME})
+
+
 @router.get("/api/v1/instances/usage")
 async def usage(request: Request) -> Response:
     """Seconds used in the rolling period.
@@ -77,15 +92,16 @@ async def usage(request: Request) -> Response:
     There is no limit, so ``usage_limit_seconds`` is left out: the client stumbles over a null (facts C6).
     """
     consumed, since, now = service_of(request).usage()
-    return JSONResponse(
-        {
-            "instance_id": instance_of(request),
-            "plan_id": PLAN_ID,
-            "usage_consumed_seconds": answers.seconds(consumed),
-            "usage_period": {"start_time": answers.timestamp(since), "end_time": answers.timestamp(now)},
-            "usage_limit_reached": False,
-        }
-    )
+    answer: dict[str, Any] = {
+        "instance_id": instance_of(request),
+        "plan_id": PLAN_ID,
+        "usage_consumed_seconds": answers.seconds(consumed),
+        "usage_period": {"start_time": answers.timestamp(since), "end_time": answers.timestamp(now)},
+        "usage_limit_reached": False,
+    }
+    if PLAN_ALLOCATION_SECONDS is not None:
+        answer["usage_allocation_seconds"] = PLAN_ALLOCATION_SECONDS
+    return JSONResponse(answer)
 
 
 @router.get("/api/v1/instances/configuration")

@@ -110,6 +110,7 @@ async def list_jobs(request: Request) -> Response:
         created_after=after,
         created_before=before,
         newest_first=query.get("sort", "DESC").upper() != "ASC",
+        include_mocks=answers.flag(query.get("include_mocks")) is True,
         limit=limit,
         offset=offset,
     )
@@ -159,7 +160,9 @@ async def results(request: Request, job_id: str) -> Response:
     """The result of a job that completed, or the error text of one that failed; 204 for any other."""
     service = service_of(request)
     job = service.job(job_id)
-    if job.status == "Completed":
+    if job.status == "Completed" and job.private:
+        text = await service.take_private_result(job_id)
+    elif job.status == "Completed":
         text = await asyncio.to_thread(service.store.result, job_id)
     elif job.status == "Failed":
         text = await asyncio.to_thread(service.store.result, job_id) or job.reason

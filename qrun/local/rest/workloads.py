@@ -43,7 +43,9 @@ async def list_workloads(request: Request) -> Response:
     limit = answers.number(query.get("limit"), DEFAULT_LISTED, 1, MOST_LISTED)
     # A cursor is the number of workloads before the page.
     start = answers.number(query.get("next") or query.get("previous"), 0, 0)
-    rows = await asyncio.to_thread(service_of(request).store.workloads)
+    rows = await asyncio.to_thread(
+        service_of(request).store.workloads, answers.flag(query.get("include_mocks")) is True
+    )
     found = list(_fitting(query, rows))
     if query.get("sort", "-createdAt") == "createdAt":
         found.reverse()
