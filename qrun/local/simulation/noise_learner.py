@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, qasm3
 from qiskit.circuit import BoxOp, CircuitInstruction, QuantumRegister
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import PauliList, QubitSparsePauliList, SparsePauliOp
@@ -37,6 +37,7 @@ from qrun.local.simulation.layer_noise import (
 )
 from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome, reason
 from qrun.local.simulation.targets import target
+from qrun.local.simulation.plain_results import plain
 from qrun.local.simulation.timing import ExecutionTiming, circuit_seconds, execution_seconds, job_seconds
 from qrun.local.simulation.validation import check_circuit
 
@@ -224,7 +225,7 @@ def _gates(box: BoxOp, places: Sequence[int]) -> tuple[tuple[str, tuple[int, int
 
 
 def _learn_circuits(device: Device, params: bytes, rng: np.random.Generator) -> ProgramOutcome:
-    circuits, options = _read_circuits(params)
+    circuits, options, for_qiskit = _read_circuits(params)
     log = [f"program noise-learner, version 2, on {device.name}"]
     log += [f"ignored option: {name}" for name, value in (options.model_extra or {}).items() if value]
     for index, circuit in enumerate(circuits):
@@ -243,15 +244,20 @@ def _learn_circuits(device: Device, params: bytes, rng: np.random.Generator) -> 
         log.append(f"{len(found) - len(layers)} layers more were not learned (max_layers_to_learn)")
     settings = {name: getattr(options, name) for name in CircuitOptions.model_fields}
     result = {"data": data, "metadata": {"backend": device.name, "input_options": settings}}
-    return _outcome(json.dumps(result, cls=RuntimeEncoder), expense, log)
+    text = json.dumps(result, cls=RuntimeEncoder) if for_qiskit else json.dumps(plain(result), allow_nan=False)
+    return _outcome(text, expense, log)
 
 
-def _read_circuits(params: bytes) -> tuple[list[QuantumCircuit], CircuitOptions]:
+def _read_circuits(params: bytes) -> tuple[list[QuantumCircuit], CircuitOptions, bool]:
+    """Circuits, options, and whether the result is wanted in qiskit's own types."""
     try:
         decoded: Mapping[str, Any] = json.loads(params, cls=RuntimeDecoder)
         given = dict(decoded.get("options") or {})
-        given.pop("support_qiskit", None)
-        circuits = list(decoded.get("circuits") or [])
+        for_qiskit = bool(given.pop("support_qiskit", False))
+        circuits = [
+            qasm3.loads(circuit) if isinstance(circuit, str) else circuit
+            for circuit in decoded.get("circuits") or []
+        ]
         options = CircuitOptions.model_validate(given)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
@@ -267,7 +273,7 @@ def _read_circuits(params: bytes) -> tuple[list[QuantumCircuit], CircuitOptions]
         raise ProgramError("layer_pair_depths must be 0 or more.", CODE_UNREADABLE)
     if not all(isinstance(circuit, QuantumCircuit) for circuit in circuits):
         raise ProgramError("circuits must be a list of circuits.", CODE_UNREADABLE)
-    return circuits, options
+    return circuits, options, for_qiskit
 
 
 def layers_in(circuits: Sequence[QuantumCircuit], strategy: str) -> list[Layer]:

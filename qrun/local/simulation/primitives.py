@@ -33,6 +33,7 @@ from qrun.local.simulation.client_formats import (
 )
 from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome, reason
 from qrun.local.simulation.layer_models import LayerModels, models_for
+from qrun.local.simulation.plain_results import plain_text
 from qrun.local.simulation.primitive_options import PrimitiveOptions, read_options
 from qrun.local.simulation.program import ItemOutcome, outcome, run_items, spans_of
 from qrun.local.simulation.targets import TargetBackend
@@ -94,7 +95,9 @@ def run_primitive(device: Device, program_id: str, params: bytes, seed: int | No
     result = _sampler_result(parts) if program_id == "sampler" else _estimator_result(parts, pubs, options)
     items = [item for part in parts for item in part.items]
     items += [part.layers.item for part in parts]
-    return outcome(json.dumps(result, cls=RuntimeEncoder), items, log)
+    # The Python client asks for qiskit's own types; who does not say so gets plain JSON.
+    text = json.dumps(result, cls=RuntimeEncoder) if decoded.get("support_qiskit") else plain_text(result)
+    return outcome(text, items, log)
 
 
 def _decode(params: bytes) -> Mapping[str, Any]:
