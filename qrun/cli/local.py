@@ -3,22 +3,58 @@
 from __future__ import annotations
 
 import shlex
+import sys
+import time
 from typing import Annotated
 
 import typer
 
 from qrun.cli import options
+from qrun.errors import ExitCode
+
+_WATCH_SECONDS = 1.0
 
 app = typer.Typer(no_args_is_help=True, help="The local Qiskit Runtime service: start, stop, look at it.")
 
 
 @app.command()
-def start() -> None:
-    """Start the local service, unless it is running, and print its address."""
+def start(
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            "--plan",
+            help="Plan of its instance: local, open, payg, premium, or a TOML file.  [default: as last time]",
+            show_default=False,
+        ),
+    ] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            "--background",
+            help="Other users' jobs: none, quiet, busy, or a TOML file.  [default: as last time]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Seed of the other users' jobs.", show_default=False),
+    ] = None,
+    pace: Annotated[
+        str | None,
+        typer.Option(
+            "--pace",
+            help="skip: modelled waiting passes at once; real: as long as it would take.  "
+            "[default: as last time]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Start the local service, unless it is running, and print its address. Its settings are kept."""
     from qrun.cli.console import print_line
     from qrun.local import process
+    from qrun.local.settings import Wishes
 
-    print_line(process.start().url)
+    print_line(process.start(Wishes(plan, background, pace, seed)).url)
 
 
 @app.command()
@@ -31,20 +67,54 @@ def stop() -> None:
 
 
 @app.command()
-def status(json: options.Json = False) -> None:
-    """Say whether the local service runs, and where. Exits with 3 if it does not."""
+def status(
+    json: options.Json = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
+) -> None:
+    """Show what goes on in the local service: plan, lanes, QPU, sessions. Exits with 3 if none runs."""
     from qrun.cli.console import print_json, print_line
-    from qrun.errors import ExitCode
     from qrun.local import process
 
     info = process.status()
-    if json:
-        running = None if info is None else {"url": info.url, "pid": info.pid, "started_at": info.started_at}
-        print_json({"running": info is not None, **(running or {})})
-    else:
-        print_line(f"running at {info.url}, process {info.pid}" if info else "not running")
     if info is None:
+        if json:
+            print_json({"running": False})
+        else:
+            print_line("not running")
         raise SystemExit(ExitCode.SERVICE)
+    where = {"running": True, "url": info.url, "pid": info.pid, "started_at": info.started_at}
+    if json:
+        while True:
+            print_json({**where, **process.overview(info)}, one_line=watch)
+            if not watch:
+                return
+            time.sleep(_WATCH_SECONDS)
+    from qrun.cli.local_drawing import overview_view, show, show_again
+
+    if watch:
+        show_again(lambda: overview_view(where, process.overview(info)), _WATCH_SECONDS)
+    else:
+        show(overview_view(where, process.overview(info)))
+
+
+@app.command()
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop the local service and delete all that it keeps: jobs, results, sessions, usage and settings."""
+    from qrun import config
+    from qrun.cli.console import say
+    from qrun.errors import UsageError
+    from qrun.local import process
+
+    folder = config.local_service_folder()
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("This would delete all jobs and results of the local service.", "Say --yes.")
+        question = f"Delete all jobs, results, sessions and usage in {folder}?"
+        if not typer.confirm(question, default=False, err=True):
+            raise SystemExit(ExitCode.INTERRUPTED)
+    say("deleted" if process.reset() else "there was nothing")
 
 
 @app.command()

@@ -9,6 +9,9 @@ from qrun.local.clock import GATHER_SECONDS, Pace, ServiceClock, skip_to
 from qrun.local.scheduling import DeviceScheduler
 from qrun.local.scheduling.events import Event, JobQueued
 
+_MOST_STEPS = 100
+"""Skips in one go; after that the event loop answers whoever has asked meanwhile."""
+
 
 class Desk:
     """Drives a machine on the event loop. It sleeps until something is asked of it or falls due.
@@ -52,7 +55,7 @@ class Desk:
 
     def settle(self) -> None:
         """Let everything happen that is due, skip what may be skipped, and set the timer for the rest."""
-        while True:
+        for _ in range(_MOST_STEPS):
             self.clock.hold_at(self.machine.hold())
             self._take(self.machine.advance(self.clock.now()))
             self.clock.hold_at(self.machine.hold())
@@ -61,6 +64,11 @@ class Desk:
                 break
             skipped = self.clock.jump(target)
             self._take(self.machine.skip(self.clock.now(), skipped))
+        else:
+            self._clear_timer()
+            if not self._stopped:
+                self._timer = asyncio.get_running_loop().call_later(0, self.settle)
+            return
         if self.machine.idle:
             self.clock.catch_up()
         self._set_timer()

@@ -10,7 +10,6 @@ that ship inside ``qiskit_ibm_runtime`` are read as plain files, each when it is
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -20,9 +19,6 @@ from typing import Any
 
 from qrun.config import local_service_folder
 from qrun.local import ideal_device
-
-BACKENDS_VARIABLE = "QRUN_LOCAL_BACKENDS"
-"""Names of the only devices to offer, with commas between; where it isn't set, all of them."""
 
 _FAKE = "fake_"
 _FIRST = ("fake_fez", "fake_sherbrooke", "fake_manila", ideal_device.NAME)
@@ -77,11 +73,6 @@ class Device:
 def device_names() -> list[str]:
     """All devices but the mocks, in the order they are listed in."""
     return list(_catalogue().sources)
-
-
-def names_with_mocks() -> list[str]:
-    """All devices, the mocks after the others."""
-    return [*device_names(), *_catalogue().mocks]
 
 
 def is_mock(name: str) -> bool:
@@ -206,8 +197,6 @@ def _catalogue() -> _Catalogue:
     saved = {path.stem: _Saved(path) for path in sorted(calibrations_folder().glob("*.json"))}
     first = {name: built_in[name] for name in _FIRST}
     sources: dict[str, _Source] = {**first, **saved, **built_in, **saved}
-    if only := os.environ.get(BACKENDS_VARIABLE):
-        sources = {name: sources[name] for name in map(str.strip, only.split(",")) if name in sources}
     return _Catalogue(sources)
 
 

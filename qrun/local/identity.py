@@ -13,9 +13,6 @@ import uuid
 from pathlib import Path
 
 PLAN_ID = "qrun-local-plan"
-PLAN_NAME, _, _allocation = os.environ.get("QRUN_LOCAL_PLAN", "Local").partition(":")
-PLAN_ALLOCATION_SECONDS = int(_allocation) if _allocation else None
-"""Until instances have profiles: the plan's name, and after a colon the seconds it has in a period."""
 INSTANCE_NAME = "qrun-local"
 USER_ID = "qrun-local-user"
 

@@ -22,8 +22,10 @@ from typing import IO, Any
 
 import qrun
 from qrun.config import local_service_folder
-from qrun.errors import ServiceError
+from qrun.errors import ServiceError, UsageError
+from qrun.local import settings
 from qrun.local.identity import existing_token
+from qrun.local.settings import Wishes
 
 _POLL_SECONDS = 0.03
 _HEALTH_SECONDS = 5.0
@@ -31,6 +33,9 @@ _LOG_LINES = 15
 _LONGEST_LOG = 5_000_000
 """Bytes; a longer log is put aside at the next start, and the one before it is gone."""
 _HINT = "See `qrun local logs`."
+
+_KEPT = ("lock", "start.lock", "token")
+"""Files that a reset leaves: who holds the locks would go on holding files that nobody sees."""
 
 _OUR_HOSTS = ("127.0.0.1", "qrun.local")
 """What no other proxy is to be asked for: the service's port, and its domain where it is the proxy itself."""
@@ -74,24 +79,43 @@ def status() -> ServiceInfo | None:
     return info if _lock_holder(folder) == info.pid and _answers(info) else None
 
 
-def start(timeout: float = 30) -> ServiceInfo:
+def start(wishes: Wishes | None = None, timeout: float = 30) -> ServiceInfo:
     """Make sure that a service runs. Any number may ask at once: one starts it, all get it.
 
     Args:
+        wishes: How it is to be set up; what is left open stays as it was the last time.
         timeout: Seconds to wait for it.
 
     Raises:
         ServiceError: It did not start.
+        UsageError: The wishes make no sense, or it runs already and is set up in another way.
     """
-    if (running := status()) is not None:
-        return running
     folder = local_service_folder()
+    if (running := status()) is not None:
+        _agree(folder, wishes)
+        return running
     deadline = time.monotonic() + timeout
     with _starting(folder, deadline):
         if (running := status()) is not None:
+            _agree(folder, wishes)
             return running
+        if wishes is not None:
+            settings.save(folder, wishes.applied_to(settings.load(folder)))
         child = _spawn(folder)
         return _wait_for(folder, child, deadline)
+
+
+def _agree(folder: Path, wishes: Wishes | None) -> None:
+    if wishes is None:
+        return
+    present = settings.load(folder)
+    wanted = wishes.applied_to(present)
+    if wanted != present:
+        which = "" if str(wanted) == str(present) else f", not with {wanted}"
+        raise UsageError(
+            f"The local service runs already, with {present}{which or ', but their details differ'}.",
+            "Stop it first with: qrun local stop. Its jobs are kept, and go on with the new settings.",
+        )
 
 
 def stop(timeout: float = 10) -> bool:
@@ -112,6 +136,45 @@ def stop(timeout: float = 10) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # It may be this process that started it: leave no zombie.
     return True
+
+
+def overview(info: ServiceInfo) -> dict[str, Any]:
+    """What goes on in the service right now: see :func:`qrun.local.overview.overview`.
+
+    Raises:
+        ServiceError: It does not answer.
+    """
+    connection = http.client.HTTPConnection(info.url.removeprefix("http://"), timeout=_HEALTH_SECONDS)
+    try:
+        connection.request("GET", "/local/status", headers={"Authorization": f"apikey {info.token}"})
+        response = connection.getresponse()
+        answer: dict[str, Any] = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ServiceError(f"The local service does not answer: {error}.", _HINT) from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise ServiceError(answer["error"]["message"], "Restart it: qrun local stop; qrun local start")
+    return answer
+
+
+def reset() -> bool:
+    """Stop the service and delete its state: jobs, results, sessions, usage, settings. False if none was.
+
+    Its token stays, and so do the records that runs have of their own.
+
+    Raises:
+        ServiceError: A service is being started at the same time.
+    """
+    folder = local_service_folder()
+    stop()
+    with _starting(folder, time.monotonic() + 5), (folder / "lock").open("a+") as lock:
+        if not _comes_true(lambda: _locked(lock), time.monotonic() + 5):
+            raise ServiceError("A local service runs in the foreground", "Stop it first.")
+        found = [path for path in folder.iterdir() if path.is_file() and path.name not in _KEPT]
+        for path in found:
+            path.unlink()
+    return bool(found)
 
 
 def environment(info: ServiceInfo) -> dict[str, str]:

@@ -65,6 +65,14 @@ def add_events(
         _put_session(db, workload, device, history, recorded)
 
 
+def drop_needless_events(db: sqlite3.Connection) -> None:
+    """Drop what was skipped before anything that still lives was there: nobody will ask for it again."""
+    db.execute(
+        "DELETE FROM events WHERE job IS NULL AND workload IS NULL AND seq < coalesce((SELECT min(seq)"
+        " FROM events WHERE workload IN (SELECT id FROM sessions WHERE state != 'closed')), 1 << 62)"
+    )
+
+
 def _update_job(db: sqlite3.Connection, event: JobEvent) -> None:
     match event:
         case JobStarted():

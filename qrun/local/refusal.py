@@ -10,6 +10,8 @@ CODE_WRONG_INSTANCE = 1279
 CODE_JOB_NOT_FOUND = 3250
 CODE_JOB_NOT_CANCELLED = 3208
 """Our choice in the old registry's range 3207–3216 (facts E4)."""
+CODE_SESSION_NOT_ALLOWED = 1352
+"""A session on a plan that has none (facts E4)."""
 CODE_INTERNAL = 9999
 CODE_OTHER = 1000
 
@@ -63,3 +65,22 @@ def calibration_not_found(calibration: str, name: str) -> Refusal:
 def invalid(message: str, code: int = CODE_INVALID_BODY) -> Refusal:
     """The request is not of the form it should have."""
     return Refusal(400, message, code, "Correct the request; see the Qiskit Runtime REST API reference.")
+
+
+def sessions_not_allowed(plan: str) -> Refusal:
+    """The plan has no sessions; in IBM's words (facts D2, E4)."""
+    return Refusal(
+        400,
+        f"You are not authorized to run a session when using the {plan} plan.",
+        CODE_SESSION_NOT_ALLOWED,
+        "Create an instance of a different plan type or use a different execution mode.",
+    )
+
+
+def limit_reached(used: float, limit: float) -> Refusal:
+    """The instance has used all that its limit lets it use (facts D2). The code is our choice."""
+    return Refusal(
+        409,
+        f"The usage of the instance, {used:g} s, exceeds its limit of {limit:g} s",
+        solution="Raise the limit of the instance, or use another one.",
+    )

@@ -45,7 +45,11 @@ CREATE INDEX jobs_by_created ON jobs (created, session_id, usage);
 CREATE INDEX sessions_by_created ON sessions (created);
 """
 
-MIGRATIONS: list[str] = [_FIRST, _SECOND]
+_THIRD = """
+CREATE INDEX events_by_device ON events (device, at);
+"""
+
+MIGRATIONS: list[str] = [_FIRST, _SECOND, _THIRD]
 """Each takes the tables one version further. Only ever add to the end."""
 
 

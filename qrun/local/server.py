@@ -16,7 +16,7 @@ from pathlib import Path
 import uvicorn
 
 import qrun
-from qrun.local.clock import Pace
+from qrun.local import settings
 from qrun.local.devices import device_names
 from qrun.local.identity import Gatekeeper, new_crn, token_in, write_private
 from qrun.local.rest.app import application
@@ -34,11 +34,10 @@ def run(folder: Path) -> None:
     """Serve the state in ``folder`` until a signal says to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    chosen = settings.load(folder)
     store = Store(folder / "state.sqlite")
     instance = _instance(store)
-    service = LocalService(
-        store, Workers(device_names()[0]), pace=Pace(os.environ.get("QRUN_LOCAL_PACE", "skip"))
-    )
+    service = LocalService(store, Workers(device_names()[0]), chosen)
     app = application(service, Gatekeeper(token_in(folder)), instance)
     listener = _listener(folder / "port")
     url = f"http://{HOST}:{listener.getsockname()[1]}"
@@ -48,7 +47,7 @@ def run(folder: Path) -> None:
         started = datetime.now(timezone.utc).isoformat(timespec="seconds")
         about = {"url": url, "pid": os.getpid(), "instance": instance, "version": qrun.__version__}
         write_private(place, json.dumps({**about, "started_at": started}) + "\n")
-        _log.info("qrun %s serves %s", qrun.__version__, url)
+        _log.info("qrun %s serves %s: %s", qrun.__version__, url, chosen)
 
     config = uvicorn.Config(
         app,

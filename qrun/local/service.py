@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import copy
 import logging
 import secrets
 import sqlite3
@@ -16,14 +15,13 @@ import time
 import uuid
 import zlib
 from concurrent.futures import Future
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from functools import partial
 
-from qrun.local.clock import Pace, ServiceClock
+from qrun.local.clock import ServiceClock
 from qrun.local.desk import Desk
-from qrun.local.devices import names_with_mocks
-from qrun.local.projection import add_events, insert_job, replace_tags
+from qrun.local.devices import device_names, is_mock, mock_of
+from qrun.local.projection import add_events, drop_needless_events, insert_job, replace_tags
 from qrun.local.records import JobRecord, told_created
 from qrun.local.refusal import (
     CODE_INTERNAL,
@@ -32,10 +30,13 @@ from qrun.local.refusal import (
     backend_not_found,
     invalid,
     job_not_found,
+    limit_reached,
     session_not_found,
+    sessions_not_allowed,
 )
-from qrun.local.scheduling import DeviceScheduler, NotAccepting, Rules, WorkloadHistory
+from qrun.local.scheduling import DeviceScheduler, NotAccepting, Others, Rules, Shares, WorkloadHistory
 from qrun.local.scheduling.events import (
+    OWN,
     Event,
     JobEvent,
     JobFinished,
@@ -43,8 +44,10 @@ from qrun.local.scheduling.events import (
     JobStarted,
     Mode,
     WorkloadAccepting,
+    of_others,
 )
 from qrun.local.scheduling.rules import CODE_SESSION_CLOSED, SESSION_CLOSED
+from qrun.local.settings import Settings
 from qrun.local.simulation.outcome import ProgramError
 from qrun.local.store import Operation, Store
 from qrun.local.workers import Unwanted, WorkerDied, Workers
@@ -54,8 +57,22 @@ _log = logging.getLogger(__name__)
 _LARGE = 1 << 18
 """Bytes of parameters that are more than a small write."""
 
-USAGE_PERIOD = timedelta(days=28)
-"""The rolling period that an instance's usage is counted over (facts F1)."""
+
+@dataclass(frozen=True)
+class InstanceUsage:
+    """What the instance has used. Times are seconds since 1970.
+
+    Args:
+        consumed: Seconds of usage within the period.
+        since: Start of the rolling period; None where all is counted.
+        now: Its end.
+        reached: Whether the allocation or the limit has been reached.
+    """
+
+    consumed: float
+    since: float | None
+    now: float
+    reached: bool
 
 
 class LocalService:
@@ -64,19 +81,21 @@ class LocalService:
     Args:
         store: Its state.
         workers: Its worker processes.
-        rules: The numbers of its instance.
-        pace: How modelled waiting passes.
+        settings: Plan of its instance, other users, pace.
     """
 
-    def __init__(
-        self, store: Store, workers: Workers, rules: Rules | None = None, pace: Pace = Pace.SKIP
-    ) -> None:
+    def __init__(self, store: Store, workers: Workers, settings: Settings | None = None) -> None:
         self.store = store
-        self.rules = rules or Rules()
+        self.settings = settings or Settings()
+        self.plan = self.settings.plan
         self.broken: str | None = None
         """Why nothing can be written any more: the service then refuses everything rather than forget it."""
         self._workers = workers
-        self._pace = pace
+        self._shares = Shares(
+            {OWN: self.plan.allocation_seconds},
+            period=self.plan.period_seconds,
+            fixed=self.settings.background.fractions(),
+        )
         self._desks: dict[str, Desk] = {}
         self._devices_of_sessions: dict[str, str] = {}
         self._accepting: dict[str, tuple[JobRecord, bytes | None]] = {}
@@ -93,17 +112,31 @@ class LocalService:
         """Take up the state that there is: what ran when the service stopped is queued again."""
         self._workers.start()
         self._write(_drop_orphans)
-        for name in names_with_mocks():
-            latest = self.store.latest_moment(name)
-            machine = DeviceScheduler.replayed(self.store.live_events(name), self.rules)
-            clock = ServiceClock(self.store.clock_offset(name), not_before=latest)
-            desk = self._desks[name] = Desk(name, machine, clock, self._pace, self._record)
-            for session in machine.state.workloads:
-                self._devices_of_sessions[session] = name
-            self._record(desk, machine.suspend(latest))
-            machine.forget_closed()
-            desk.settle()
+        self._write(drop_needless_events)
         await self.durable()
+        for at, seconds in self.store.used_since(self._period_start(time.time()) or 0.0):
+            self._shares.add(OWN, at, seconds)
+        latest, records = self.store.latest_moments(), self.store.live_events()
+        for name in {**dict.fromkeys(self.device_names(mocks=True)), **dict.fromkeys(records)}:
+            self._desks[name] = self._restored(name, latest.get(name, 0.0), records.get(name, []))
+        await self.durable()
+
+    def _restored(self, name: str, latest: float, events: list[Event]) -> Desk:
+        background = self.settings.background
+        others = Others(background, name) if background.jobs_per_hour else None
+        shares = self._shares
+        if is_mock(name):
+            # Nobody queues for a dry run, and it costs nothing.
+            others, shares = None, Shares({OWN: None}, period=self.plan.period_seconds)
+        machine = DeviceScheduler.replayed(events, self.rules, others, shares)
+        clock = ServiceClock(self.store.clock_offset(name), not_before=latest)
+        desk = Desk(name, machine, clock, self.settings.pace, self._record)
+        for session in machine.state.workloads:
+            self._devices_of_sessions[session] = name
+        self._record(desk, machine.suspend(latest))
+        machine.forget_closed()
+        desk.settle()
+        return desk
 
     async def stop(self) -> None:
         """Put everything down so that the next start takes it up; workers end."""
@@ -131,8 +164,11 @@ class LocalService:
         Raises:
             Refusal: Its backend or session isn't there, or doesn't take it.
         """
-        desk = self.desk(job.device)
+        desk = self._own_desk(job.device)
         self._check_session(job)
+        limit = self.plan.limit_seconds
+        if limit is not None and (used := self.usage().consumed) >= limit:
+            raise limit_reached(used, limit)
         job = replace(job, id=_new_job_id())
         if len(params) > _LARGE:
             # They go ahead, so that no event of another job waits behind them.
@@ -237,9 +273,11 @@ class LocalService:
         """Create a session or batch, and give its ID; ``max_ttl`` is in seconds.
 
         Raises:
-            Refusal: There is no such backend.
+            Refusal: There is no such backend, or the plan has no sessions.
         """
-        desk = self.desk(device)
+        if mode == "dedicated" and not self.plan.sessions:
+            raise sessions_not_allowed(self.plan.name)
+        desk = self._own_desk(device)
         session = str(uuid.uuid4())
         self._devices_of_sessions[session] = device
         desk.do(lambda at: desk.machine.open_workload(session, at, mode=mode, max_ttl=max_ttl))
@@ -276,7 +314,7 @@ class LocalService:
         elif history.accepting_jobs != accepting:
             # It is over, and its machine has forgotten it.
             flag, recorded = WorkloadAccepting(desk.clock.now(), session, accepting), time.time()
-            flagged = copy.deepcopy(history)
+            flagged = history.copy()
             flagged.apply(flag)
             self._write(lambda db: add_events(db, device, [flag], {session: flagged}, recorded))
             self._keep_until_written(session, device, flagged)
@@ -305,11 +343,46 @@ class LocalService:
             raise backend_not_found(device)
         return desk
 
-    def usage(self) -> tuple[float, float, float]:
-        """Seconds used in the rolling period, and that period: from and to, in seconds since 1970."""
+    def _own_desk(self, device: str) -> Desk:
+        """The desk of a device that the instance has: its plan may leave out some.
+
+        Raises:
+            Refusal: It hasn't.
+        """
+        if device not in self.device_names(mocks=True):
+            raise backend_not_found(device)
+        return self.desk(device)
+
+    @property
+    def rules(self) -> Rules:
+        """The numbers of its plan."""
+        return self.plan.rules
+
+    def device_names(self, *, mocks: bool = False) -> list[str]:
+        """The devices of the instance, in the order they are listed in; their mocks last where asked for."""
+        names = self.plan.names_devices(device_names())
+        return list(dict.fromkeys([*names, *map(mock_of, names)])) if mocks else names
+
+    def desks(self) -> list[Desk]:
+        """All devices in operation."""
+        return list(self._desks.values())
+
+    def queue_length(self, device: str) -> int:
+        """Jobs on a device that have not ended, other users' with them."""
+        desk = self.desk(device)
+        return desk.machine.queue_length(desk.clock.now())
+
+    def usage(self) -> InstanceUsage:
+        """What the instance has used within its period, up to now."""
         now = time.time()
-        since = now - USAGE_PERIOD.total_seconds()
-        return self.store.usage_since(since), since, now
+        consumed = self._shares.used(OWN, now)
+        limit = self.plan.limit_seconds
+        reached = self._shares.reached(OWN, now) or (limit is not None and consumed >= limit)
+        return InstanceUsage(consumed, self._period_start(now), now, reached)
+
+    def _period_start(self, now: float) -> float | None:
+        period = self.plan.period_seconds
+        return None if period is None else now - period
 
     async def durable(self) -> None:
         """Wait until all that has happened so far would survive a crash.
@@ -324,11 +397,13 @@ class LocalService:
 
     def _record(self, desk: Desk, events: list[Event]) -> None:
         """Write events down, and do what they call for."""
+        events = [event for event in events if not of_others(event)]
         if not events:
             return
         workloads = {event.workload for event in events if event.workload is not None}
-        copies = {name: _copy(desk.machine.workload(name)) for name in sorted(workloads)}
-        histories = {name: history for name, history in copies.items() if history is not None}
+        live = {name: desk.machine.workload(name) for name in sorted(workloads)}
+        # Copies, since another thread reads them while the machine goes on.
+        histories = {name: history.copy() for name, history in live.items() if history is not None}
         accepted = [
             (event.at, *self._accepting.pop(event.job)) for event in events if isinstance(event, JobQueued)
         ]
@@ -478,11 +553,6 @@ def _new_job_id() -> str:
     """20 characters in IBM's manner: seconds since 1970 and 8 random bytes in base 32."""
     data = int(time.time()).to_bytes(4, "big") + secrets.token_bytes(8)
     return base64.b32hexencode(data).decode().rstrip("=").lower()
-
-
-def _copy(history: WorkloadHistory | None) -> WorkloadHistory | None:
-    """What another thread may read while the machine goes on."""
-    return copy.deepcopy(history)
 
 
 def _put_params(db: sqlite3.Connection, job: str, params: bytes) -> None:

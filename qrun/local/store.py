@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qrun.errors import ServiceError
 from qrun.local.records import TERMINAL, JobFilter, JobRecord, WorkloadRow
 from qrun.local.scheduling import WorkloadHistory
 from qrun.local.scheduling.events import Event, from_dict
@@ -47,6 +48,17 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _check(db: sqlite3.Connection) -> None:
+    """Look at every page: a wrong answer would be worse than none.
+
+    Raises:
+        sqlite3.DatabaseError: One is damaged.
+    """
+    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found).replace("\n", " "))
+
+
 class Store:
     """Jobs, sessions and the event record.
 
@@ -55,12 +67,22 @@ class Store:
 
     Args:
         path: The file.
+
+    Raises:
+        ServiceError: It is damaged, or no database.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        writer = _open(path)
-        migrate(writer)
+        try:
+            writer = _open(path)
+            migrate(writer)
+            _check(writer)
+        except sqlite3.DatabaseError as error:
+            raise ServiceError(
+                f"The state of the local service, {path}, can't be used: {error}",
+                "Put back a copy of that file, or begin anew with: qrun local reset",
+            ) from None
         path.chmod(0o600)
         self._reader = _open(path)
         self._asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
@@ -162,24 +184,27 @@ class Store:
         row = self._reader.execute("SELECT clock_offset FROM devices WHERE name = ?", (device,)).fetchone()
         return float(row[0]) if row else 0.0
 
-    def latest_moment(self, device: str) -> float:
-        """The latest moment in the device's record; 0 if there is none."""
-        (latest,) = self._reader.execute("SELECT max(at) FROM events WHERE device = ?", (device,)).fetchone()
-        return float(latest or 0.0)
+    def latest_moments(self) -> dict[str, float]:
+        """Device → the latest moment in its record."""
+        return dict(self._reader.execute("SELECT device, max(at) FROM events GROUP BY device"))
 
-    def live_events(self, device: str) -> list[Event]:
-        """The record of everything on a device that isn't over, in order."""
+    def live_events(self) -> dict[str, list[Event]]:
+        """Device → the record of everything on it that isn't over, in order."""
         marks = ", ".join("?" for _ in TERMINAL)
         rows = self._reader.execute(
-            "SELECT data FROM events WHERE device = ? AND ("  # noqa: S608
+            "SELECT device, data FROM events WHERE"  # noqa: S608
             f" job IN (SELECT id FROM jobs WHERE status NOT IN ({marks}))"
             " OR workload IN (SELECT id FROM sessions WHERE state != 'closed')"
             " OR workload IN (SELECT session_id FROM jobs WHERE session_id IS NOT NULL"
             f"   AND status NOT IN ({marks}))"
-            ") ORDER BY seq",
-            (device, *TERMINAL, *TERMINAL),
+            " OR (job IS NULL AND workload IS NULL)"
+            " ORDER BY seq",
+            (*TERMINAL, *TERMINAL),
         )
-        return [from_dict(json.loads(data)) for (data,) in rows]
+        found: dict[str, list[Event]] = {}
+        for device, data in rows:
+            found.setdefault(device, []).append(from_dict(json.loads(data)))
+        return found
 
     # ---------------------------------------------------------------- jobs
 
@@ -235,20 +260,19 @@ class Store:
         row = self._reader.execute("SELECT device, history FROM sessions WHERE id = ?", (session,)).fetchone()
         return (row[0], WorkloadHistory.from_dict(json.loads(row[1]))) if row else None
 
-    def usage_since(self, moment: float) -> float:
-        """Seconds used by all that was created after ``moment``: sessions by theirs, all else by its jobs."""
-        # The plus signs keep SQLite from looking all jobs up by their session; clients ask before each job.
-        (jobs,) = self._reader.execute(
-            f"SELECT total(usage) FROM jobs WHERE created >= ? AND {_NOT_ON_A_MOCK} AND (+session_id IS NULL OR +session_id IN"
-            " (SELECT id FROM sessions WHERE mode = 'batch'))",
-            (moment,),
-        ).fetchone()
-        (sessions,) = self._reader.execute(
-            "SELECT total(usage) FROM sessions WHERE mode = 'dedicated' AND created >= ?"
-            f" AND {_NOT_ON_A_MOCK}",
-            (moment,),
-        ).fetchone()
-        return round(float(jobs) + float(sessions), 3)
+    def used_since(self, moment: float) -> list[tuple[float, float]]:
+        """What was used after ``moment``, as moments and seconds: by sessions, and by all jobs outside them.
+
+        What a session that is not over has used so far counts at the moment it was created.
+        """
+        query = (
+            f"SELECT coalesce(finished, created) AS at, usage FROM jobs WHERE {_NOT_ON_A_MOCK}"  # noqa: S608
+            " AND usage > 0 AND at >= :since"
+            " AND (session_id IS NULL OR session_id IN (SELECT id FROM sessions WHERE mode = 'batch'))"
+            " UNION ALL SELECT coalesce(closed, created) AS at, usage FROM sessions"
+            f" WHERE {_NOT_ON_A_MOCK} AND mode = 'dedicated' AND usage > 0 AND at >= :since"
+        )
+        return list(self._reader.execute(query, {"since": moment}))
 
     def workloads(self, include_mocks: bool = False) -> list[WorkloadRow]:
         """All jobs outside any session, and all sessions and batches, newest first.
@@ -260,7 +284,8 @@ class Store:
         """
         where = "TRUE" if include_mocks else _NOT_ON_A_MOCK
         query = (
-            "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags, usage, needed"
+            "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags,"  # noqa: S608
+            " usage, needed"
             f" FROM jobs WHERE session_id IS NULL AND NOT deleted AND {where}"
             " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
             "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"

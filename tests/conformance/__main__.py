@@ -32,6 +32,8 @@ WANTED = ("pproxy==2.7.8", "simplejson", "qiskit-noise-learning")
 """What the tests import besides what the client needs."""
 HERE = Path(__file__).parent
 QPU = "test_eagle"
+DEVICES = {"ibm_fez": "ideal", "alt_fez": "ideal", "ibm_miami": "ideal", QPU: "fake_kyiv"}
+"""Names that the tests ask for, and devices like them. Of some, fractional gates are wanted."""
 REAL_PACE = ("test_results.py", "test_ibm_job.py", "test_job.py", "test_retrieve_job.py")
 """Files with tests that want to see a job queued or running; the others run with modelled waiting skipped."""
 LEFT_OUT = ("test_fake_backends.py",)
@@ -51,7 +53,9 @@ class Outcome:
 
 def main() -> int:
     """Run the tests and compare."""
-    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.conformance", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("--keep", type=Path, help="a folder to work in and to leave as it is")
     parser.add_argument("--only", default="", help="run only the tests whose name has this in it (pytest -k)")
     asked = parser.parse_args()
@@ -114,19 +118,16 @@ def service(folder: Path, pace: str) -> Iterator[dict[str, str]]:
     home = folder / "home"
     devices = home / "local" / "devices"
     devices.mkdir(parents=True, exist_ok=True)
-    wanted = json.loads((HERE / "service.json").read_text())
-    for name, like in wanted["devices"].items():
+    for name, like in DEVICES.items():
         (devices / f"{name}.json").write_text(json.dumps({"like": like}))
     variables = {
         **{name: value for name, value in os.environ.items() if "proxy" not in name.lower()},
         "QRUN_HOME": str(home),
         "HOME": str(home),
-        "QRUN_LOCAL_BACKENDS": ",".join(wanted["devices"]),
-        "QRUN_LOCAL_PLAN": wanted["plan"],
-        "QRUN_LOCAL_PACE": pace,
     }
     qrun = [sys.executable, "-m", "qrun", "local"]
-    subprocess.run([*qrun, "start"], check=True, env=variables, stdout=subprocess.DEVNULL)
+    start = [*qrun, "start", "--plan", str(HERE / "internal.toml"), "--pace", pace]
+    subprocess.run(start, check=True, env=variables, stdout=subprocess.DEVNULL)
     try:
         announced = json.loads((home / "local" / "service.json").read_text())
         token = (home / "local" / "token").read_text().strip()
@@ -193,9 +194,10 @@ def report(outcomes: list[Outcome], partial: bool) -> int:
     expected: dict[str, str] = json.loads((HERE / "expected.json").read_text()).get(version(CLIENT), {})
     counts = Counter(outcome.outcome for outcome in outcomes)
     others = [outcome for outcome in outcomes if outcome.outcome != "passed"]
-    print(f"\n{CLIENT} {version(CLIENT)}: {len(outcomes)} tests, " + ", ".join(
-        f"{counts[name]} {name}" for name in ("passed", "failed", "skipped")
-    ))
+    print(
+        f"\n{CLIENT} {version(CLIENT)}: {len(outcomes)} tests, "
+        + ", ".join(f"{counts[name]} {name}" for name in ("passed", "failed", "skipped"))
+    )
     surprises = 0
     for outcome in others:
         known = expected.get(outcome.test)

@@ -11,6 +11,7 @@ from pathlib import Path
 from qrun.local.clock import Pace
 from qrun.local.records import JobRecord
 from qrun.local.service import LocalService
+from qrun.local.settings import Settings
 from qrun.local.store import Store
 from qrun.local.worker import Prepared
 from qrun.local.workers import Workers
@@ -41,11 +42,18 @@ class Oracle(Workers):
         return Prepared(zlib.compress(b"{}"), zlib.compress(b""), json.loads(zlib.decompress(params)), 0)
 
 
-def tell(path: Path, story: Story, pace: Pace = Pace.SKIP, preparing: float = 0.0) -> None:
+def tell(
+    path: Path,
+    story: Story,
+    pace: Pace = Pace.SKIP,
+    preparing: float = 0.0,
+    settings: Settings | None = None,
+) -> None:
     """What a service with the state at ``path`` lives to see between its start and its stop."""
 
     async def life() -> None:
-        service = LocalService(Store(path), Oracle(preparing), pace=pace)
+        chosen = settings or Settings(pace=pace)
+        service = LocalService(Store(path), Oracle(preparing), chosen)
         await service.start()
         try:
             await story(service)

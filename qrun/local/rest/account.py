@@ -9,14 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from qrun.local.devices import device_names
-from qrun.local.identity import (
-    ACCESS_TOKEN_SECONDS,
-    INSTANCE_NAME,
-    PLAN_ALLOCATION_SECONDS,
-    PLAN_ID,
-    PLAN_NAME,
-)
+from qrun.local.identity import ACCESS_TOKEN_SECONDS, INSTANCE_NAME, PLAN_ID
 from qrun.local.refusal import CODE_WRONG_INSTANCE, Refusal
 from qrun.local.rest import answers
 from qrun.local.rest.answers import instance_of, service_of
@@ -54,18 +47,20 @@ async def search(request: Request) -> Response:
         "name": INSTANCE_NAME,
         "service_plan_unique_id": PLAN_ID,
         "tags": [],
-        "doc": {"extensions": {"backends": device_names()}},
+        "doc": {"extensions": {"backends": service_of(request).device_names()}},
     }
     return JSONResponse({"items": [item], "limit": 100})
 
 
 @router.get("/catalog/{plan}")
-async def catalog(plan: str) -> Response:
+async def catalog(request: Request, plan: str) -> Response:
     """The name and the kind of price of a plan."""
     if plan != PLAN_ID:
         raise Refusal(404, f"Plan not found: {plan}")
-    pricing = {"pricing": {"type": "free"}}
-    return JSONResponse({"id": plan, "overview_ui": {"en": {"display_name": PLAN_NAME}}, "metadata": pricing})
+    profile = service_of(request).plan
+    pricing = {"pricing": {"type": "free" if profile.price_per_second is None else "paid"}}
+    name = {"en": {"display_name": profile.name.capitalize()}}
+    return JSONResponse({"id": plan, "overview_ui": name, "metadata": pricing})
 
 
 @router.get("/resources/v2/resource_instances")
@@ -87,37 +82,45 @@ async def resource_instance(request: Request, instance: str) -> Response:
 
 @router.get("/api/v1/instances/usage")
 async def usage(request: Request) -> Response:
-    """Seconds used in the rolling period.
+    """Seconds used in the rolling period, and what there is to use.
 
-    There is no limit, so ``usage_limit_seconds`` is left out: the client stumbles over a null (facts C6).
+    Where there is no limit, ``usage_limit_seconds`` is left out: the client stumbles over a null (facts C6).
     """
-    consumed, since, now = service_of(request).usage()
+    service = service_of(request)
+    plan, used = service.plan, service.usage()
     answer: dict[str, Any] = {
         "instance_id": instance_of(request),
         "plan_id": PLAN_ID,
-        "usage_consumed_seconds": answers.seconds(consumed),
-        "usage_period": {"start_time": answers.timestamp(since), "end_time": answers.timestamp(now)},
-        "usage_limit_reached": False,
+        "usage_consumed_seconds": answers.seconds(used.consumed),
+        "usage_limit_reached": used.reached,
     }
-    if PLAN_ALLOCATION_SECONDS is not None:
-        answer["usage_allocation_seconds"] = PLAN_ALLOCATION_SECONDS
+    if used.since is not None:
+        answer["usage_period"] = {
+            "start_time": answers.timestamp(used.since),
+            "end_time": answers.timestamp(used.now),
+        }
+    if plan.allocation_seconds is not None:
+        answer["usage_allocation_seconds"] = answers.seconds(plan.allocation_seconds)
+    if plan.limit_seconds is not None:
+        answer["usage_limit_seconds"] = answers.seconds(plan.limit_seconds)
     return JSONResponse(answer)
 
 
 @router.get("/api/v1/instances/configuration")
-async def configuration() -> Response:
-    """The limit of the instance: none."""
-    return JSONResponse({"instance_limit": None})
+async def configuration(request: Request) -> Response:
+    """The limit of the instance, in seconds."""
+    return JSONResponse({"instance_limit": service_of(request).plan.limit_seconds})
 
 
 @router.get("/api/v1/instance")
-async def instance() -> Response:
+async def instance(request: Request) -> Response:
     """The instance: its backends, plan and limits."""
+    service = service_of(request)
     return JSONResponse(
         {
-            "backends": device_names(),
-            "instance_limit": None,
-            "instance_limit_seconds": None,
+            "backends": service.device_names(),
+            "instance_limit": service.plan.limit_seconds,
+            "instance_limit_seconds": service.plan.limit_seconds,
             "plan_id": PLAN_ID,
         }
     )
@@ -131,7 +134,7 @@ async def account(request: Request, account: str) -> Response:
     rules = service_of(request).rules
     plan: dict[str, Any] = {
         "plan_id": PLAN_ID,
-        "backends": device_names(),
+        "backends": service_of(request).device_names(),
         "max_ttl": rules.max_ttl,
         "active_ttl": rules.max_ttl,
         "interactive_ttl": rules.session_interactive_ttl,

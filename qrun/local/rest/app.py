@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 import qrun
 from qrun.local.identity import USER_ID, Gatekeeper
 from qrun.local.refusal import CODE_INTERNAL, CODE_OTHER, Refusal
-from qrun.local.rest import account, backends, jobs, sessions, versions, workloads
+from qrun.local.rest import account, backends, jobs, local, sessions, versions, workloads
 from qrun.local.rest.gate import App, Gate, error_body
 from qrun.local.service import LocalService
 
@@ -37,10 +38,11 @@ def application(service: LocalService, gatekeeper: Gatekeeper, instance: str) ->
     app.state.gatekeeper = gatekeeper
     app.state.instance = instance
     app.state.user_id = USER_ID
-    for room in (jobs, sessions, backends, account, workloads, versions):
+    for room in (jobs, sessions, backends, account, workloads, versions, local):
         app.include_router(room.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_such_endpoint)
+    app.add_exception_handler(sqlite3.DatabaseError, _damaged)
     app.add_exception_handler(Exception, _failed)
     return Gate(app, gatekeeper, instance, service)
 
@@ -54,6 +56,18 @@ async def _no_such_endpoint(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     refusal = Refusal(error.status_code, str(error.detail), CODE_OTHER)
     return JSONResponse(error_body(refusal), status_code=error.status_code)
+
+
+async def _damaged(request: Request, error: Exception) -> Response:
+    """The disk does not give back what was written. Not a 5xx that clients repeat."""
+    _log.error("%s %s", request.method, request.url.path, exc_info=error)
+    refusal = Refusal(
+        507,
+        f"The local service can't read its state: {error}",
+        CODE_INTERNAL,
+        "Restart the service, which looks at all of it; see: qrun local logs",
+    )
+    return JSONResponse(error_body(refusal), status_code=refusal.status)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

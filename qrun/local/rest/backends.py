@@ -36,8 +36,8 @@ async def list_backends(request: Request) -> Response:
     """All devices, and how many jobs each has; mocks where they are asked for."""
     query = request.query_params
     mocks = answers.flag(query.get("include_mocks")) is True
-    names = devices.names_with_mocks() if mocks else devices.device_names()
     with_wait = "wait_time_seconds" in query.getlist("fields")
+    names = service_of(request).device_names(mocks=mocks)
     return JSONResponse({"devices": [_line(request, name, with_wait) for name in names]})
 
 
@@ -51,7 +51,7 @@ def _line(request: Request, name: str, with_wait: bool) -> dict[str, Any]:
         "qubits": qubits,
         "physical_qubits": qubits,
         "processor_type": configuration.get("processor_type") or {},
-        "queue_length": service_of(request).desk(name).machine.queue_length,
+        "queue_length": service_of(request).queue_length(name),
     }
     if (clops := configuration.get("clops_h")) is not None:
         line["clops"] = {"type": "hardware", "value": clops}
@@ -86,7 +86,7 @@ async def status(request: Request, name: str) -> Response:
             "state": True,
             "status": "active",
             "message": "",
-            "length_queue": service_of(request).desk(name).machine.queue_length,
+            "length_queue": service_of(request).queue_length(name),
             "backend_version": str(configuration.get("backend_version") or "0.0.0"),
         }
     )

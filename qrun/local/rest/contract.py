@@ -227,7 +227,9 @@ _WHAT = {
 }
 
 
-def answers(code: int, schema: str | None = None, *refusals: int, media: str = "application/json") -> Document:
+def answers(
+    code: int, schema: str | None = None, *refusals: int, media: str = "application/json"
+) -> Document:
     """FastAPI's arguments for what an endpoint answers: ``code`` with ``schema``, or a refusal."""
     done: Document = {"description": _WHAT[code]}
     if schema is not None:
@@ -288,7 +290,9 @@ WORKLOADS_QUERY: Document = {
         query("next", _STRING, "Cursor of an earlier answer."),
         query("backend", _STRING),
         query("search", _STRING, "Part of an ID or tag."),
-        query("status", _list(SCHEMAS["Workloads"]["properties"]["workloads"]["items"]["properties"]["status"])),
+        query(
+            "status", _list(SCHEMAS["Workloads"]["properties"]["workloads"]["items"]["properties"]["status"])
+        ),
         query("mode", _one_of("job", "session", "batch")),
         query("tags", _list(_STRING)),
         _MOCKS,

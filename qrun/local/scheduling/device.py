@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 
 from qrun.local.scheduling import rules as r
+from qrun.local.scheduling.background import Arrival, Others
 from qrun.local.scheduling.events import (
+    OWN,
     Event,
     JobFinished,
     JobOnQpu,
@@ -18,7 +18,10 @@ from qrun.local.scheduling.events import (
     JobRequeued,
     JobStarted,
     Mode,
+    OthersCame,
+    OthersLeft,
     Outcome,
+    TimeSkipped,
     WorkloadAccepting,
     WorkloadActivated,
     WorkloadClosed,
@@ -28,7 +31,10 @@ from qrun.local.scheduling.events import (
 )
 from qrun.local.scheduling.history import WorkloadHistory
 from qrun.local.scheduling.rules import Rules
+from qrun.local.scheduling.shares import Shares
 from qrun.local.scheduling.state import DeviceState, Job, Stage, Workload
+from qrun.local.scheduling.timers import Timer, TimerKind, WorkloadTimers
+from qrun.local.scheduling.usage import workload_usage
 
 _log = logging.getLogger(__name__)
 
@@ -37,28 +43,11 @@ class NotAccepting(Exception):
     """The session or batch is closed, or takes no new jobs."""
 
 
-class TimerKind(IntEnum):
-    """What falls due; of two at the same moment the lower number comes first."""
-
-    CLASSICAL_END = 0
-    QPU_END = 1
-    INTERACTIVE_TTL = 2
-    MAX_TTL = 3
-    UNUSED = 4
-
-
-MODELLED = (TimerKind.CLASSICAL_END, TimerKind.QPU_END)
-"""Timers that stand for work of the device; the others stand for people's time and are never skipped to."""
-
-
-@dataclass(frozen=True, order=True)
-class Timer:
-    """Something that happens by itself at ``at``."""
-
-    at: float
-    kind: TimerKind
-    subject: str
-    """A job's ID for :data:`MODELLED`, else a workload's."""
+_COUNTDOWNS = {
+    TimerKind.INTERACTIVE_TTL: "interactive_ttl_left",
+    TimerKind.MAX_TTL: "max_ttl_left",
+    TimerKind.UNUSED: "unused_left",
+}
 
 
 class DeviceScheduler:
@@ -69,24 +58,37 @@ class DeviceScheduler:
 
     Args:
         rules: The numbers of the instance.
+        others: Other users' jobs on the device.
+        shares: What instances have used. It is told what is used here.
     """
 
-    def __init__(self, rules: Rules | None = None) -> None:
+    def __init__(
+        self, rules: Rules | None = None, others: Others | None = None, shares: Shares | None = None
+    ) -> None:
         self.rules = rules or Rules()
         self.state = DeviceState()
+        self._others = others
+        self._shares = shares or Shares()
+        self._timers = WorkloadTimers(self.rules.unused_close)
         self._events: list[Event] = []
 
     @classmethod
-    def replayed(cls, events: Iterable[Event], rules: Rules | None = None) -> DeviceScheduler:
-        """The machine as it was after ``events``.
+    def replayed(
+        cls,
+        events: Iterable[Event],
+        rules: Rules | None = None,
+        others: Others | None = None,
+        shares: Shares | None = None,
+    ) -> DeviceScheduler:
+        """The machine as it was after ``events``; ``shares`` knows already what was used in them.
 
         An event of a job or workload whose beginning the record lacks is passed over: the rest of the device
         shall not be lost with it.
         """
-        machine = cls(rules)
+        machine = cls(rules, others, shares)
         for event in events:
             if machine.state.knows(event):
-                machine.state.apply(event)
+                machine._apply(event)
             else:
                 _log.error("The record lacks the beginning of what %r goes on with", event)
         return machine
@@ -110,9 +112,15 @@ class DeviceScheduler:
         return self._settled(at)
 
     def submit(
-        self, job: str, at: float, *, workload: str | None = None, limit_seconds: float | None = None
+        self,
+        job: str,
+        at: float,
+        *,
+        workload: str | None = None,
+        limit_seconds: float | None = None,
+        instance: str = OWN,
     ) -> list[Event]:
-        """Accept a job, which may hold the QPU for ``limit_seconds`` at most.
+        """Accept a job of ``instance``, which may hold the QPU for ``limit_seconds`` at most.
 
         Raises:
             NotAccepting: Its session or batch is closed or takes no new jobs.
@@ -121,7 +129,11 @@ class DeviceScheduler:
         if workload is not None and not self.accepts(workload):
             raise NotAccepting(workload)
         limit = min(limit_seconds or self.rules.max_job_seconds, self.rules.max_job_seconds)
-        self._emit(JobQueued(at, workload, job, limit))
+        if workload is not None:
+            self._end_idleness(self.state.workloads[workload], at)
+        if not self._shares.reached(instance, at):
+            self._let_others_come(at)
+        self._emit(JobQueued(at, workload, job, limit, instance))
         return self._settled(at)
 
     def prepared(
@@ -195,9 +207,8 @@ class DeviceScheduler:
         that has no job, neither towards its maximum TTL nor towards the close of an unused one: there it is
         the client that is waited for, and a client's own time is never scaled.
         """
-        for workload in self.state.workloads.values():
-            if seconds > 0 and workload.idle_since is not None and workload.history.state != "closed":
-                self._emit(WorkloadSpared(self.state.now, workload.id, seconds))
+        if seconds > 0 and self.state.workloads:
+            self._emit(TimeSkipped(self.state.now, None, seconds))
         return self.advance(to)
 
     def suspend(self, at: float) -> list[Event]:
@@ -207,6 +218,8 @@ class DeviceScheduler:
         caller does not use this machine again before it starts it with :meth:`advance`.
         """
         at = max(at, self.state.now)
+        if self.state.others_until is not None:
+            self._emit(OthersLeft(at, None))
         for job in sorted(self.state.lanes.values(), key=lambda job: job.order):
             self._emit(JobRequeued(at, job.workload, job.id))
         for workload in list(self.state.active.values()):
@@ -220,15 +233,17 @@ class DeviceScheduler:
         """The latest moment that it has been told."""
         return self.state.now
 
-    @property
-    def queue_length(self) -> int:
-        """Jobs that have not ended."""
-        return len(self.state.jobs)
+    def queue_length(self, at: float) -> int:
+        """Jobs that have not ended, other users' with them."""
+        length = len(self.state.jobs)
+        if self._others is not None and self.state.others_until is None:
+            length += len(self._others.waiting(at))
+        return length
 
     @property
     def idle(self) -> bool:
-        """Whether there is no job and nobody has priority."""
-        return not self.state.jobs and not self.state.active
+        """Whether there is no job of ours and nobody has priority."""
+        return len(self.state.jobs) == len(self.state.others) and not self.state.active
 
     @property
     def waiting_for_client(self) -> bool:
@@ -257,21 +272,32 @@ class DeviceScheduler:
         held = self.state.workloads.get(workload)
         return held.history if held else None
 
+    def countdowns(self, workload: str, at: float) -> dict[str, float]:
+        """What is left of the times to live that run for a session or batch, in seconds by their names.
+
+        ``interactive_ttl_left``, ``max_ttl_left``, ``unused_left``.
+        """
+        held = self.state.workloads[workload]
+        return {
+            _COUNTDOWNS[kind]: round(max(0.0, end - at), 3)
+            for end, kind in self._timers.due(held, self.state.skipped)
+        }
+
     def forget_closed(self) -> list[str]:
         """Let go of the sessions and batches that are over, so that they take no memory; which they were."""
-        workloads = self.state.workloads
-        over = [name for name, held in workloads.items() if held.history.state == "closed" and not held.jobs]
+        over, self.state.over = self.state.over, {}
         for name in over:
-            del workloads[name]
-        return over
+            del self.state.workloads[name]
+            self._timers.forget(name)
+        return list(over)
 
     def next_timer(self) -> Timer | None:
         """What happens next by itself."""
-        return min(self._timers(), default=None)
+        return min(self._next_timers(), default=None)
 
     def next_modelled(self) -> float | None:
         """When the device is next done with something."""
-        return min((timer.at for timer in self._timers() if timer.kind in MODELLED), default=None)
+        return min((timer.at for timer in self._timers_of_lanes()), default=None)
 
     def hold(self) -> float | None:
         """The moment that time should not pass yet, because a job's real preparation is not over.
@@ -286,7 +312,7 @@ class DeviceScheduler:
     def _until(self, at: float) -> float:
         """Process what falls due up to ``at``; the moment that has been reached."""
         while (timer := self.next_timer()) is not None and timer.at <= at:
-            moment = max(timer.at, self.state.now)
+            moment = self.state.now = max(timer.at, self.state.now)
             self._fire(timer, moment)
             if (following := self.next_timer()) is None or following.at > moment:
                 # Only after all that falls due at this moment: of the jobs that are ready at once, the
@@ -295,7 +321,17 @@ class DeviceScheduler:
         self.state.now = max(self.state.now, at)
         return self.state.now
 
-    def _timers(self) -> Iterator[Timer]:
+    def _next_timers(self) -> Iterator[Timer]:
+        yield from self._timers_of_lanes()
+        if (timer := self._timers.next(self.state.skipped)) is not None:
+            yield timer
+        if self._others is not None and self.state.others_until is not None:
+            if (arrival := self._others.next_after(self.state.others_until)) is not None:
+                yield Timer(arrival.at, TimerKind.OTHERS_JOB, "")
+        elif self._waits_for_allocation() and (free := self._shares.free_at(OWN)) is not None:
+            yield Timer(free, TimerKind.ALLOCATION, "")
+
+    def _timers_of_lanes(self) -> Iterator[Timer]:
         for job in self.state.lanes.values():
             if job.stage is Stage.CLASSICAL and job.prepared_at is not None:
                 end = max(job.started_at + self.rules.classical_seconds, job.prepared_at)
@@ -303,23 +339,6 @@ class DeviceScheduler:
             elif job.stage is Stage.QPU:
                 end = job.on_qpu_at + min(job.qpu_seconds, job.limit_seconds)
                 yield Timer(end, TimerKind.QPU_END, job.id)
-        for workload in self.state.workloads.values():
-            yield from self._timers_of(workload)
-
-    def _timers_of(self, workload: Workload) -> Iterator[Timer]:
-        history = workload.history
-        if history.state == "closed":
-            return
-        if history.first_started_at is not None:
-            end = history.first_started_at + history.max_ttl + history.spared_seconds
-            yield Timer(end, TimerKind.MAX_TTL, workload.id)
-        if workload.idle_since is None:
-            return
-        if history.state == "active":
-            end = workload.idle_since + history.interactive_ttl
-            yield Timer(end, TimerKind.INTERACTIVE_TTL, workload.id)
-        elif history.state == "open":
-            yield Timer(workload.idle_since + self.rules.unused_close, TimerKind.UNUSED, workload.id)
 
     def _fire(self, timer: Timer, at: float) -> None:
         match timer.kind:
@@ -335,6 +354,10 @@ class DeviceScheduler:
                 self._close(workload, at, r.REASON_MAX_TTL, "failed", r.SESSION_CLOSED, r.CODE_SESSION_CLOSED)
             case TimerKind.UNUSED:
                 self._close(self.state.workloads[timer.subject], at, r.REASON_UNUSED)
+            case TimerKind.OTHERS_JOB:
+                self._take_in_others_job(at)
+            case TimerKind.ALLOCATION:
+                pass  # Dispatching sees to it.
 
     def _end_on_qpu(self, job: Job, at: float) -> None:
         if job.qpu_seconds > job.limit_seconds:
@@ -347,12 +370,19 @@ class DeviceScheduler:
     # ---------------------------------------------------------------- who comes next
 
     def _dispatch(self, at: float) -> None:
-        while (job := self._next_for_lane()) is not None:
+        if not self._somebody_waits(at):
+            self._let_others_leave(at)
+        elif not self._shares.reached(OWN, at):
+            self._let_others_come(at)
+        self._fill_lanes(at)
+
+    def _fill_lanes(self, at: float) -> None:
+        while (job := self._next_for_lane(at)) is not None:
             self._start(job, at)
         if self.state.on_qpu is None and (job := self._next_for_qpu()) is not None:
             self._emit(JobOnQpu(at, job.workload, job.id))
 
-    def _next_for_lane(self) -> Job | None:
+    def _next_for_lane(self, at: float) -> Job | None:
         if len(self.state.lanes) >= self.rules.lanes:
             return None
         if (holder := self._exclusive_session()) is not None:
@@ -360,12 +390,23 @@ class DeviceScheduler:
         for batch in self.state.active.values():
             if batch.queued:
                 return _first(batch.queued)
-        job = _first(self.state.queue)
+        job = self._next_in_queue(at)
         if job is not None and self.state.lanes and self._of_session(job):
             # A session starts on an empty device. Until it is empty nobody else is let in, so the
             # session waits for five jobs at most, however many are queued behind it.
             return None
         return job
+
+    def _next_in_queue(self, at: float) -> Job | None:
+        """The first job of the instance that has used least of its allocation (fair share, facts B9).
+
+        An instance that has used all of it waits (facts G3).
+        """
+        firsts = []
+        for instance, queue in self.state.queues.items():
+            if (job := _first(queue)) is not None and not self._shares.reached(instance, at):
+                firsts.append((self._shares.fraction(instance, at), job.order, job))
+        return min(firsts)[2] if firsts else None
 
     def _exclusive_session(self) -> Workload | None:
         """The session that has the device for itself.
@@ -398,9 +439,48 @@ class DeviceScheduler:
                 self._emit(WorkloadInactivated(at, other, r.REASON_OTHER_SESSION))
         lane = min(set(range(1, self.rules.lanes + 1)) - self.state.lanes.keys())
         self._emit(JobStarted(at, job.workload, job.id, lane))
+        if job.needs is not None:
+            self._emit(JobPrepared(at, job.workload, job.id, job.needs))
         workload = self.state.workloads.get(job.workload or "")
         if workload is not None and workload.history.state in ("open", "inactive"):
             self._emit(WorkloadActivated(at, workload.id, r.REASON_ACTIVATED))
+
+    # ---------------------------------------------------------------- other users
+
+    def _somebody_waits(self, at: float) -> bool:
+        """Whether a job of ours runs or may start, so that it matters what other users do."""
+        ours = len(self.state.jobs) - len(self.state.others)
+        if ours == 0 or not self._shares.reached(OWN, at):
+            return ours > 0
+        running = any(not job.of_others for job in self.state.lanes.values())
+        return running or any(workload.queued for workload in self.state.active.values())
+
+    def _waits_for_allocation(self) -> bool:
+        return OWN in self.state.queues and self._shares.reached(OWN, self.state.now)
+
+    def _let_others_come(self, at: float) -> None:
+        """Look at other users' jobs from here on, beginning with those that are there already."""
+        if self._others is None or self.state.others_until is not None:
+            return
+        self._emit(OthersCame(at, None))
+        for arrival in self._others.waiting(at):
+            self._queue_others_job(at, arrival)
+        # They were here first.
+        self._fill_lanes(at)
+
+    def _let_others_leave(self, at: float) -> None:
+        if self.state.others_until is not None:
+            self._emit(OthersLeft(at, None))
+
+    def _take_in_others_job(self, at: float) -> None:
+        if self._others is None or self.state.others_until is None:
+            return
+        if (arrival := self._others.next_after(self.state.others_until)) is not None:
+            self._queue_others_job(at, arrival)
+
+    def _queue_others_job(self, at: float, arrival: Arrival) -> None:
+        needs = min(arrival.qpu_seconds, r.MAX_JOB_SECONDS)
+        self._emit(JobQueued(at, None, arrival.job, needs, arrival.instance, needs))
 
     # ---------------------------------------------------------------- ends
 
@@ -415,6 +495,7 @@ class DeviceScheduler:
         history = workload.history
         if history.accepting_jobs or workload.jobs or history.state == "closed":
             return
+        self._end_idleness(workload, at)
         reason = r.REASON_CLOSED_EARLY if history.state == "open" else r.REASON_CLOSED
         self._emit(WorkloadClosed(at, workload.id, reason))
 
@@ -429,15 +510,34 @@ class DeviceScheduler:
     ) -> None:
         """Close it now: its queued jobs end with ``outcome``, its running ones go on."""
         queued = list(workload.queued.values())
+        self._end_idleness(workload, at)
         self._emit(WorkloadClosed(at, workload.id, reason))
         for job in queued:
             self._emit(JobFinished(at, workload.id, job.id, outcome, job_reason, job_code))
 
     # ---------------------------------------------------------------- the record
 
+    def _end_idleness(self, workload: Workload, at: float) -> None:
+        """It gets a job or ends: write down what was skipped while it had none."""
+        seconds = self.state.skipped - workload.idle_mark
+        if workload.idle_since is not None and seconds > 0:
+            self._emit(WorkloadSpared(at, workload.id, seconds))
+
     def _emit(self, event: Event) -> None:
         self._events.append(event)
+        workload = self.state.workloads.get(event.workload or "")
+        used = workload_usage(workload.history) if workload is not None else 0.0
+        holder = self.state.on_qpu
+        self._apply(event)
+        if workload is not None:
+            self._shares.add(OWN, event.at, workload_usage(workload.history) - used)
+        elif isinstance(event, JobFinished) and holder is not None and holder.id == event.job:
+            self._shares.add(holder.instance, event.at, event.at - holder.on_qpu_at)
+
+    def _apply(self, event: Event) -> None:
         self.state.apply(event)
+        if (workload := self.state.workloads.get(event.workload or "")) is not None:
+            self._timers.update(workload)
 
     def _settled(self, at: float) -> list[Event]:
         self._dispatch(at)

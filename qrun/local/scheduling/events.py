@@ -9,6 +9,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
+OTHERS = "~"
+"""What IDs of other users' jobs, and of their instances, begin with."""
+
+OWN = "own"
+"""The service's own instance."""
+
 Mode = Literal["dedicated", "batch"]
 Outcome = Literal["completed", "failed", "cancelled"]
 
@@ -32,10 +38,15 @@ class JobEvent(Event):
 
 @dataclass(frozen=True)
 class JobQueued(JobEvent):
-    """It was accepted. It may hold the QPU for ``limit_seconds`` at most."""
+    """It was accepted. It may hold the QPU for ``limit_seconds`` at most.
+
+    Of another user's job it is known from the start how long it ``needs`` the QPU, in seconds.
+    """
 
     kind = "job_queued"
     limit_seconds: float
+    instance: str = OWN
+    needs: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,10 @@ class WorkloadInactivated(WorkloadEvent):
 
 @dataclass(frozen=True)
 class WorkloadSpared(WorkloadEvent):
-    """While it had no job, ``seconds`` of modelled waiting for others were skipped; its client lived none."""
+    """While it had no job, ``seconds`` of modelled waiting for others were skipped; its client lived none.
+
+    Comes when that is over: when it gets a job, or is closed.
+    """
 
     kind = "workload_spared"
     seconds: float
@@ -148,14 +162,43 @@ class WorkloadClosed(WorkloadEvent):
     reason: str
 
 
+@dataclass(frozen=True)
+class TimeSkipped(Event):
+    """The device's clock jumped over ``seconds`` of modelled waiting."""
+
+    kind = "time_skipped"
+    seconds: float
+
+
+@dataclass(frozen=True)
+class OthersCame(Event):
+    """Somebody waits for the device, so other users' jobs are looked at from here on."""
+
+    kind = "others_came"
+
+
+@dataclass(frozen=True)
+class OthersLeft(Event):
+    """Nobody waits for the device any more: other users' jobs are let go of."""
+
+    kind = "others_left"
+
+
 _KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
         JobQueued, JobStarted, JobPrepared, JobReady, JobOnQpu, JobFinished, JobRequeued,
         WorkloadOpened, WorkloadActivated, WorkloadInactivated, WorkloadSpared, WorkloadAccepting,
-        WorkloadClosed,
+        WorkloadClosed, TimeSkipped, OthersCame, OthersLeft,
     )
 }  # fmt: skip
+
+
+def of_others(event: Event) -> bool:
+    """Whether it tells of other users alone, which is a function of time and need not be kept."""
+    if isinstance(event, JobEvent):
+        return event.job.startswith(OTHERS)
+    return isinstance(event, (OthersCame, OthersLeft))
 
 
 def to_dict(event: Event) -> dict[str, Any]:

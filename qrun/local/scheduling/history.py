@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from qrun.local.scheduling.events import (
@@ -126,6 +126,15 @@ class WorkloadHistory:
     def to_dict(self) -> dict[str, Any]:
         """The history as plain JSON."""
         return asdict(self)
+
+    def copy(self) -> WorkloadHistory:
+        """The history as it is now, whatever comes."""
+        return replace(
+            self,
+            timestamps=list(self.timestamps),
+            running=dict(self.running),
+            requeued=list(self.requeued),
+        )
 
     @property
     def ongoing(self) -> bool:

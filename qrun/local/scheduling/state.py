@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from qrun.local.scheduling.events import (
+    OTHERS,
+    OWN,
     Event,
     JobEvent,
     JobFinished,
@@ -18,6 +20,9 @@ from qrun.local.scheduling.events import (
     JobReady,
     JobRequeued,
     JobStarted,
+    OthersCame,
+    OthersLeft,
+    TimeSkipped,
     WorkloadActivated,
     WorkloadClosed,
     WorkloadEvent,
@@ -46,6 +51,9 @@ class Job:
     limit_seconds: float
     order: int
     """Its place in the queue, by acceptance."""
+    instance: str = OWN
+    needs: float | None = None
+    """QPU seconds that it is known to need before it starts; of other users' jobs alone."""
     stage: Stage = Stage.QUEUED
     lane: int | None = None
     started_at: float = 0.0
@@ -55,6 +63,11 @@ class Job:
     failure_code: int | None = None
     ready_at: float = 0.0
     on_qpu_at: float = 0.0
+
+    @property
+    def of_others(self) -> bool:
+        """Whether it is another user's."""
+        return self.id.startswith(OTHERS)
 
 
 @dataclass
@@ -68,8 +81,9 @@ class Workload:
     queued: dict[str, Job] = field(default_factory=dict)
     """Those of them that have not started."""
     idle_since: float | None = None
-    """When it came to have no job, or later by the time that was skipped since: ITTL counts from here, and so
-    does the close of an unused one."""
+    """When it came to have no job: ITTL counts from here, and so does the close of an unused one."""
+    idle_mark: float = 0.0
+    """Seconds that had been skipped on the device by then: what is skipped later does not count for it."""
 
     @property
     def dedicated(self) -> bool:
@@ -88,12 +102,21 @@ class DeviceState:
     def __init__(self) -> None:
         self.now = 0.0
         self.jobs: dict[str, Job] = {}
-        self.queue: dict[str, Job] = {}
+        self.others: dict[str, Job] = {}
+        """Those of them that are other users'."""
+        self.others_until: float | None = None
+        """Up to when other users' jobs have come; None while they are not looked at."""
+        self.queues: dict[str, dict[str, Job]] = {}
+        """Instance → its jobs that have not started, in order."""
         self.lanes: dict[int, Job] = {}
         self.on_qpu: Job | None = None
         self.workloads: dict[str, Workload] = {}
         self.active: dict[str, Workload] = {}
         """Active ones, in the order they became so."""
+        self.over: dict[str, Workload] = {}
+        """Closed ones without jobs."""
+        self.skipped = 0.0
+        """Seconds that have been skipped, ever."""
         self._accepted = 0
 
     def knows(self, event: Event) -> bool:
@@ -116,15 +139,40 @@ class DeviceState:
             self._apply_to_job(event, workload)
         elif isinstance(event, WorkloadEvent) and workload is not None:
             self._apply_to_workload(event, workload)
+        else:
+            self._apply_to_device(event)
+        if workload is not None and workload.history.state == "closed" and not workload.jobs:
+            self.over[workload.id] = workload
+
+    def _apply_to_device(self, event: Event) -> None:
+        match event:
+            case TimeSkipped():
+                self.skipped += event.seconds
+            case OthersCame():
+                self.others_until = event.at
+            case OthersLeft():
+                self.others_until = None
+                for job in list(self.others.values()):
+                    self._release(job)
+                    self._unqueue(job, None)
+                    del self.jobs[job.id]
+                self.others.clear()
+
+    def _queue(self, event: JobQueued, workload: Workload | None) -> None:
+        self._accepted += 1
+        job = Job(event.job, event.workload, event.limit_seconds, self._accepted, event.instance, event.needs)
+        self.jobs[job.id] = job
+        self.queues.setdefault(job.instance, {})[job.id] = job
+        if job.of_others:
+            self.others[job.id] = job
+            self.others_until = event.at
+        if workload is not None:
+            workload.jobs[job.id] = workload.queued[job.id] = job
+            workload.idle_since = None
 
     def _apply_to_job(self, event: JobEvent, workload: Workload | None) -> None:
         if isinstance(event, JobQueued):
-            self._accepted += 1
-            job = Job(event.job, event.workload, event.limit_seconds, self._accepted)
-            self.jobs[job.id] = self.queue[job.id] = job
-            if workload is not None:
-                workload.jobs[job.id] = workload.queued[job.id] = job
-                workload.idle_since = None
+            self._queue(event, workload)
             return
         job = self.jobs[event.job]
         match event:
@@ -147,24 +195,30 @@ class DeviceState:
                 self._release(job)
                 self._unqueue(job, workload)
                 del self.jobs[job.id]
+                self.others.pop(job.id, None)
                 if workload is not None:
                     del workload.jobs[job.id]
-                    workload.idle_since = None if workload.jobs else event.at
+                    if not workload.jobs:
+                        workload.idle_since, workload.idle_mark = event.at, self.skipped
 
     def _apply_to_workload(self, event: WorkloadEvent, workload: Workload) -> None:
         match event:
             case WorkloadOpened():
-                workload.idle_since = event.at
+                workload.idle_since, workload.idle_mark = event.at, self.skipped
             case WorkloadSpared():
                 if workload.idle_since is not None:
                     workload.idle_since += event.seconds
+                workload.idle_mark = self.skipped
             case WorkloadActivated():
                 self.active[workload.id] = workload
             case WorkloadInactivated() | WorkloadClosed():
                 self.active.pop(workload.id, None)
 
     def _unqueue(self, job: Job, workload: Workload | None) -> None:
-        self.queue.pop(job.id, None)
+        queue = self.queues.get(job.instance, {})
+        queue.pop(job.id, None)
+        if not queue:
+            self.queues.pop(job.instance, None)
         if workload is not None:
             workload.queued.pop(job.id, None)
 
@@ -178,7 +232,8 @@ class DeviceState:
         """Put ``job`` back to the place in the queue that it had."""
         job.stage, job.lane, job.prepared_at = Stage.QUEUED, None, None
         job.qpu_seconds, job.failure, job.failure_code = 0.0, None, None
-        self.queue = _in_order({**self.queue, job.id: job})
+        queue = self.queues.get(job.instance, {})
+        self.queues[job.instance] = _in_order({**queue, job.id: job})
         if workload is not None:
             workload.queued = _in_order({**workload.queued, job.id: job})
 

@@ -244,7 +244,9 @@ def _learn_circuits(device: Device, params: bytes, rng: np.random.Generator) -> 
         log.append(f"{len(found) - len(layers)} layers more were not learned (max_layers_to_learn)")
     settings = {name: getattr(options, name) for name in CircuitOptions.model_fields}
     result = {"data": data, "metadata": {"backend": device.name, "input_options": settings}}
-    text = json.dumps(result, cls=RuntimeEncoder) if for_qiskit else json.dumps(plain(result), allow_nan=False)
+    text = (
+        json.dumps(result, cls=RuntimeEncoder) if for_qiskit else json.dumps(plain(result), allow_nan=False)
+    )
     return _outcome(text, expense, log)
 
 
