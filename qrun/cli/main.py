@@ -10,6 +10,7 @@ import typer
 
 from qrun import __version__
 from qrun.cli import (
+    backends,
     cancel,
     close,
     export,
@@ -70,6 +71,7 @@ app.command("watch")(watch.watch)
 app.command("wait")(wait.wait)
 app.command("status")(status.status)
 app.command("list")(listing.list_runs)
+app.command("backends")(backends.backends)
 app.command("results")(results.results)
 app.command("usage")(usage.usage)
 app.command("cancel")(cancel.cancel)

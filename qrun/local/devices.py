@@ -75,6 +75,11 @@ def device_names() -> list[str]:
     return list(_catalogue().sources)
 
 
+def built_in_names() -> list[str]:
+    """The devices that are there without the user's calibrations."""
+    return list(_built_in())
+
+
 def is_mock(name: str) -> bool:
     """Whether there is a mock of that name."""
     return name in _catalogue().mocks
@@ -113,8 +118,9 @@ def device(name: str) -> Device:
 
 
 def calibrations_folder() -> Path:
-    """Where the calibrations are that the user has saved: ``NAME.json`` with ``configuration`` and
-    ``properties``, or with ``like``, the name of another device.
+    """Where the calibrations are that the user has saved.
+
+    Each is ``NAME.json`` with ``configuration`` and ``properties``, or with ``like``, the name of another device.
     """
     return local_service_folder() / "devices"
 

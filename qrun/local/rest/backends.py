@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from qrun.local import devices
 from qrun.local.refusal import backend_not_found, calibration_not_found
-from qrun.local.rest import answers
+from qrun.local.rest import answers, contract
 from qrun.local.rest.answers import service_of
 
 router = APIRouter(prefix="/api/v1/backends")
@@ -31,12 +31,12 @@ def _configuration(request: Request, name: str) -> dict[str, Any]:
     return found
 
 
-@router.get("")
+@router.get("", openapi_extra=contract.BACKENDS_QUERY, **contract.answers(200, "Backends"))
 async def list_backends(request: Request) -> Response:
     """All devices, and how many jobs each has; mocks where they are asked for."""
     query = request.query_params
-    mocks = answers.flag(query.get("include_mocks")) is True
-    with_wait = "wait_time_seconds" in query.getlist("fields")
+    mocks = answers.flag(query, "include_mocks") is True
+    with_wait = answers.choice(query, "fields", "wait_time_seconds") is not None
     names = service_of(request).device_names(mocks=mocks)
     return JSONResponse({"devices": [_line(request, name, with_wait) for name in names]})
 
@@ -63,13 +63,21 @@ def _line(request: Request, name: str, with_wait: bool) -> dict[str, Any]:
     return line
 
 
-@router.get("/{name}/configuration")
+@router.get(
+    "/{name}/configuration",
+    openapi_extra=contract.CONFIGURATION_QUERY,
+    **contract.answers(200, "BackendConfiguration", 404),
+)
 async def configuration(request: Request, name: str) -> Response:
     """What a device is."""
     return JSONResponse(_configuration(request, name))
 
 
-@router.get("/{name}/properties")
+@router.get(
+    "/{name}/properties",
+    openapi_extra=contract.PROPERTIES_QUERY,
+    **contract.answers(200, "BackendProperties", 404),
+)
 async def properties(request: Request, name: str) -> Response:
     """How well a device does it: its calibration. There is one, so it is that of any moment asked for."""
     _configuration(request, name)
@@ -77,7 +85,7 @@ async def properties(request: Request, name: str) -> Response:
     return JSONResponse(devices.device(name).properties)
 
 
-@router.get("/{name}/status")
+@router.get("/{name}/status", **contract.answers(200, "BackendStatus", 404))
 async def status(request: Request, name: str) -> Response:
     """Whether a device works, and how many jobs it has."""
     configuration = _configuration(request, name)
@@ -92,7 +100,7 @@ async def status(request: Request, name: str) -> Response:
     )
 
 
-@router.get("/{name}/defaults")
+@router.get("/{name}/defaults", **contract.answers(200, None, 404))
 async def defaults(request: Request, name: str) -> Response:
     """Nothing: pulses are gone, and IBM answers ``null`` too."""
     _configuration(request, name)

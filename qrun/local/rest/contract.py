@@ -7,6 +7,7 @@ with requests made from it, that the service keeps to it).
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from fastapi import FastAPI
@@ -111,6 +112,7 @@ SCHEMAS: Document = {
         circuits_execution_time_ns=_or_null(_INTEGER),
     ),
     "Tags": _object(["tags"], tags=_TAGS),
+    "FoundTags": _object(["tags"], tags=_list(_STRING)),
     "CreateSession": _object(
         ["mode", "backend"],
         mode=_one_of("dedicated", "batch"),
@@ -179,6 +181,9 @@ SCHEMAS: Document = {
     ),
     "Instance": _object([], backends=_list(_STRING), plan_id=_STRING),
     "InstanceConfiguration": _object([], instance_limit=_or_null(_NUMBER)),
+    "UpdateInstanceConfiguration": _object(
+        ["instance_limit"], instance_limit=_or_null({"type": "integer", "minimum": 0})
+    ),
     "AccountConfiguration": _object(["plans"], plans=_list(_ANY)),
     "Workloads": _object(
         ["workloads", "total_count", "limit"],
@@ -243,6 +248,13 @@ def answers(
     return {"status_code": code, "responses": responses}
 
 
+def text_or_nothing(*refusals: int) -> Document:
+    """FastAPI's arguments for an endpoint that answers with text, or that there is none."""
+    done = answers(200, None, *refusals, media="text/plain")
+    done["responses"][204] = {"description": "There is none"}
+    return done
+
+
 def takes(body: str) -> Document:
     """FastAPI's argument for an endpoint with a JSON body."""
     content = {"application/json": {"schema": _of(body)}}
@@ -262,6 +274,8 @@ _TIMES = [
 _MOCKS = query("include_mocks", _FLAG, "Those on mocks too, which are dry runs.")
 _CALIBRATION = query("calibration_id", _STRING, "A device has the calibration of its snapshot alone.")
 
+OPEN: Document = {"security": []}
+"""Of an endpoint that needs no token."""
 JOBS_QUERY: Document = {
     "parameters": [
         query("limit", _INTEGER, "1 to 200; else 200."),
@@ -317,7 +331,8 @@ def openapi_of(app: FastAPI) -> Document:
     )
     components = document.setdefault("components", {})
     # What FastAPI adds by itself is about answers that it never gives here.
-    components["schemas"] = SCHEMAS
+    components["schemas"] = schemas = copy.deepcopy(SCHEMAS)
+    schemas["CreateSession"]["properties"]["max_ttl"]["maximum"] = app.state.service.rules.max_ttl
     for path in document["paths"].values():
         for operation in path.values():
             operation.get("responses", {}).pop("422", None)

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from qrun.local.identity import USER_ID
 from qrun.local.records import WorkloadRow
 from qrun.local.refusal import invalid
-from qrun.local.rest import answers
+from qrun.local.rest import answers, contract
 from qrun.local.rest.answers import instance_of, service_of
 from qrun.local.scheduling.rules import REASON_CANCELLED
 
@@ -36,18 +36,19 @@ _STATUS = {
 }
 
 
-@router.get("/workloads")
+@router.get("/workloads", openapi_extra=contract.WORKLOADS_QUERY, **contract.answers(200, "Workloads"))
 async def list_workloads(request: Request) -> Response:
     """One page of the workloads that fit; ``next`` and ``previous`` lead to the others."""
     query = request.query_params
-    limit = answers.number(query.get("limit"), DEFAULT_LISTED, 1, MOST_LISTED)
+    limit = answers.number(query, "limit", DEFAULT_LISTED, 1, MOST_LISTED)
     # A cursor is the number of workloads before the page.
-    start = answers.number(query.get("next") or query.get("previous"), 0, 0)
+    start = answers.number(query, "next" if "next" in query else "previous", 0, 0)
     rows = await asyncio.to_thread(
-        service_of(request).store.workloads, answers.flag(query.get("include_mocks")) is True
+        service_of(request).store.workloads, answers.flag(query, "include_mocks") is True
     )
     found = list(_fitting(query, rows))
-    if query.get("sort", "-createdAt") == "createdAt":
+    answers.choice(query, "user", "me")
+    if answers.choice(query, "sort", "createdAt", "-createdAt") == "createdAt":
         found.reverse()
     answer: dict[str, Any] = {
         "workloads": [_described(row, instance_of(request)) for row in found[start : start + limit]],
@@ -65,7 +66,13 @@ async def list_workloads(request: Request) -> Response:
 def _fitting(query: QueryParams, rows: list[WorkloadRow]) -> Iterator[WorkloadRow]:
     after, before = answers.created_between(query)
     statuses, tags = query.getlist("status"), query.getlist("tags")
-    backend, mode, search = query.get("backend"), query.get("mode"), query.get("search")
+    backend, search = query.get("backend"), query.get("search")
+    mode = answers.choice(query, "mode", "job", "session", "batch")
+    for status in statuses:
+        if status not in _STATUS.values():
+            raise invalid(
+                f"status must be one of {', '.join(dict.fromkeys(_STATUS.values()))}, not {status!r}"
+            )
     for row in rows:
         if (
             (backend is None or row.device == backend)
@@ -108,7 +115,7 @@ def _described(row: WorkloadRow, instance: str) -> dict[str, Any]:
     return answer
 
 
-@router.get("/tags")
+@router.get("/tags", openapi_extra=contract.TAGS_QUERY, **contract.answers(200, "FoundTags"))
 async def tags(request: Request) -> Response:
     """The tags that contain a text of 3 to 100 characters."""
     query = request.query_params
