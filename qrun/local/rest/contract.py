@@ -20,6 +20,7 @@ _INTEGER: Document = {"type": "integer"}
 _NUMBER: Document = {"type": "number"}
 _FLAG: Document = {"type": "boolean"}
 _MOMENT: Document = {"type": "string", "format": "date-time"}
+_CURSOR: Document = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 _TAGS: Document = {"type": "array", "items": {"type": "string", "maxLength": 86}, "maxItems": 8}
 _ANY: Document = {"type": "object", "additionalProperties": True}
 
@@ -300,8 +301,8 @@ WORKLOADS_QUERY: Document = {
         query("user", _one_of("me")),
         query("sort", _one_of("createdAt", "-createdAt"), "-createdAt where it is missing."),
         query("limit", _INTEGER, "1 to 50; else 10."),
-        query("previous", _STRING, "Cursor of an earlier answer."),
-        query("next", _STRING, "Cursor of an earlier answer."),
+        query("previous", _CURSOR, "Cursor of an earlier answer."),
+        query("next", _CURSOR, "Cursor of an earlier answer."),
         query("backend", _STRING),
         query("search", _STRING, "Part of an ID or tag."),
         query(
