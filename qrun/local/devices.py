@@ -120,7 +120,7 @@ def device(name: str) -> Device:
 def calibrations_folder() -> Path:
     """Where the calibrations are that the user has saved.
 
-    Each is ``NAME.json`` with ``configuration`` and ``properties``, or with ``like``, the name of another device.
+    Each is ``NAME.json`` with ``configuration`` and ``properties``, or with ``like``: another device's name.
     """
     return local_service_folder() / "devices"
 

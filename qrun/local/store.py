@@ -25,7 +25,7 @@ Operation = Callable[[sqlite3.Connection], None]
 _JOB_COLUMNS = ", ".join(JobRecord.__dataclass_fields__)
 _BUSY_SECONDS = 30.0
 _NOT_ON_A_MOCK = "device NOT GLOB 'mock*'"
-"""Dry runs are listed only where they are asked for, and cost nothing. No device but a mock has such a name."""
+"""Dry runs are listed where they are asked for alone, and cost nothing. Only mocks have such a name."""
 
 
 class _Request:

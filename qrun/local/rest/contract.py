@@ -1,8 +1,8 @@
 """What the endpoints take and give, for the generated documentation at ``/docs`` and ``/openapi.json``.
 
 The handlers read requests themselves, since what they forgive and what they refuse is IBM's choice, not a
-framework's. So it is written down here, in the words of the public specification (``tests/conformance`` checks,
-with requests made from it, that the service keeps to it).
+framework's. So it is written down here, by the public specification; ``tests/conformance/fuzz.py`` checks,
+with requests made up from it, that the service keeps to it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ SCHEMAS: Document = {
         ["program_id", "backend"],
         program_id=_one_of("sampler", "estimator", "executor", "noise-learner"),
         backend={"type": "string", "minLength": 1},
-        params={"type": "object", "description": "What the program takes: its PUBs, circuits or instructions."},
+        params={"type": "object", "description": "What the program takes: PUBs, circuits, instructions."},
         session_id={"type": "string", "maxLength": 36},
         tags=_TAGS,
         cost={
@@ -118,7 +118,7 @@ SCHEMAS: Document = {
         ["mode", "backend"],
         mode=_one_of("dedicated", "batch"),
         backend={"type": "string", "minLength": 1},
-        max_ttl={"type": "integer", "minimum": 1, "description": "Seconds; the plan's maximum where it is missing."},
+        max_ttl={"type": "integer", "minimum": 1, "description": "Seconds; missing: the plan's maximum."},
     ),
     "Session": _object(
         ["id", "state", "accepting_jobs", "mode", "max_ttl", "interactive_ttl", "active_ttl"],
@@ -165,8 +165,8 @@ SCHEMAS: Document = {
     ),
     "BackendConfiguration": _object(
         [
-            "backend_name", "backend_version", "basis_gates", "conditional", "coords", "coupling_map", "gates",
-            "local", "memory", "n_qubits", "online_date", "u_channel_lo",
+            "backend_name", "backend_version", "basis_gates", "conditional", "coords", "coupling_map",
+            "gates", "local", "memory", "n_qubits", "online_date", "u_channel_lo",
         ],
     ),
     "BackendProperties": _object(["backend_name", "last_update_date", "qubits", "gates"]),
@@ -243,7 +243,7 @@ def answers(
     elif code == 200:
         done["content"] = {media: {"schema": {} if media == "application/json" else _STRING}}
     error = {"application/json": {"schema": _of("Error")}}
-    responses: Document = {code: done}
+    responses: dict[int, Document] = {code: done}
     for refusal in (*refusals, 400, 401):
         responses[refusal] = {"description": _WHAT[refusal], "content": error}
     return {"status_code": code, "responses": responses}

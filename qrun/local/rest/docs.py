@@ -1,7 +1,7 @@
 """``/docs``: the generated documentation as one page.
 
-It is made of the same document as ``/openapi.json``, without a script, so nothing is loaded from elsewhere and
-there is nowhere to type a token into. Neither it nor the document says anything about what the service holds.
+It is made of the same document as ``/openapi.json``, without a script: nothing is loaded from elsewhere, and
+there is nowhere to type a token into. Neither the page nor the document tells what the service holds.
 """
 
 from __future__ import annotations

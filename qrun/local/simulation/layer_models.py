@@ -1,4 +1,4 @@
-"""Noise models of layers for an Estimator with PEA or PEC: those the job brings, the others learned in the job.
+"""Noise models of layers for an Estimator with PEA or PEC: the job brings them, or they are learned in it.
 
 IBM's server-side Estimator learns by itself what it is not given, and so does this one, with the job's
 options for it; the client-side Estimator, whose machinery runs here, has to be given everything.

@@ -1,10 +1,11 @@
 """What noise learning would find out about a layer of gates: a sparse Pauli–Lindblad model.
 
 The protocol (E. van den Berg, Z. Minev, A. Kandala, K. Temme, Nature Physics 19, 1116 (2023),
-arXiv:2201.09866) repeats a twirled layer at several depths, fits how each Pauli's expectation value decays, and
-solves for the rates of generators on single qubits and coupled pairs. Here the decays come from the device's own
-gate errors, Pauli by Pauli, and only the counting of shots is random: the same numbers at a millionth of the
-cost. What the protocol cannot tell apart, a Pauli and what the layer makes of it, is not told apart here either.
+arXiv:2201.09866) repeats a twirled layer at several depths, fits how each Pauli's expectation value decays,
+and solves for the rates of generators on single qubits and coupled pairs. Here the decays come from the
+device's own gate errors, Pauli by Pauli, and only the counting of shots is random: the same numbers without
+simulating any circuit. What the protocol cannot tell apart, a Pauli and what the layer makes of it, is not
+told apart here either.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from qrun.local.devices import Device
 
 FloatArray = npt.NDArray[np.float64]
+Generator = tuple[str, tuple[int, ...]]
+"""A Pauli as its letters and their places among a layer's qubits: ``("XZ", (0, 1))``."""
 
 _MATRICES = {
     "I": np.eye(2),
@@ -45,7 +48,7 @@ _DRESSING = (("sx", 2), ("rx", 1), ("u3", 1), ("u2", 2))
 _SMALLEST_EXPECTATION = 1e-3
 """Expectation values below this say nothing about their logarithm."""
 _MOST_FITTED = 600
-"""Most generators that are fitted together with none below 0, which takes time with their cube: about a second."""
+"""Most generators that are fitted together with none below 0; the time for it grows with their cube."""
 _RANDOM_RATE = 0.01
 """Largest rate in the random answers of a dry run."""
 
@@ -88,12 +91,12 @@ class LearnedNoise:
     """Rates of a Pauli–Lindblad model.
 
     Args:
-        generators: Each as letters and places among the layer's qubits, as ``("XZ", (0, 1))``.
+        generators: The Paulis.
         rates: Of each, shape ``(generators,)``.
         deviations: Their standard deviations, same shape.
     """
 
-    generators: list[tuple[str, tuple[int, ...]]]
+    generators: list[Generator]
     rates: FloatArray
     deviations: FloatArray
 
@@ -136,7 +139,7 @@ def learn_readout(
     qubits: Sequence[int], device: Device, learning: Learning, rng: np.random.Generator
 ) -> LearnedNoise:
     """Learn the readout errors of qubits, as rates of an X on each before its measurement (TREX)."""
-    generators = [("X", (place,)) for place in range(len(qubits))]
+    generators: list[Generator] = [("X", (place,)) for place in range(len(qubits))]
     if device.is_mock:
         return _random(generators, rng)
     flips = np.array([noise.readout_matrix(device.name, qubit)[0, 1] for qubit in qubits])
@@ -147,11 +150,11 @@ def learn_readout(
     return LearnedNoise(generators, -0.5 * np.log(fidelities), deviations)
 
 
-def _random(generators: list[tuple[str, tuple[int, ...]]], rng: np.random.Generator) -> LearnedNoise:
+def _random(generators: list[Generator], rng: np.random.Generator) -> LearnedNoise:
     return LearnedNoise(generators, rng.uniform(0, _RANDOM_RATE, len(generators)), np.zeros(len(generators)))
 
 
-def _generators(layer: Layer, device: Device) -> list[tuple[str, tuple[int, ...]]]:
+def _generators(layer: Layer, device: Device) -> list[Generator]:
     """Paulis on each qubit, and on each pair of qubits that the device couples."""
     place = {qubit: index for index, qubit in enumerate(layer.qubits)}
     pairs = {tuple(sorted(qubits)) for _, qubits in layer.gates}
@@ -159,9 +162,7 @@ def _generators(layer: Layer, device: Device) -> list[tuple[str, tuple[int, ...]
     for a, b in coupling.get_edges() if coupling is not None else ():
         if a in place and b in place:
             pairs.add((min(a, b), max(a, b)))
-    found: list[tuple[str, tuple[int, ...]]] = [
-        (letter, (index,)) for index in range(len(layer.qubits)) for letter in _ONE
-    ]
+    found: list[Generator] = [(letter, (index,)) for index in range(len(layer.qubits)) for letter in _ONE]
     for a, b in sorted(pairs):
         found += [(letters, (place[a], place[b])) for letters in _TWO if "I" not in letters]
     return found
@@ -268,7 +269,7 @@ def _not_negative(matrix: FloatArray, measured: FloatArray, rates: FloatArray) -
     return fitted
 
 
-def _anticommuting(generators: list[tuple[str, tuple[int, ...]]], qubits: int) -> FloatArray:
+def _anticommuting(generators: list[Generator], qubits: int) -> FloatArray:
     """1 where two Paulis anticommute, else 0: shape ``(generators, generators)``."""
     x = np.zeros((len(generators), qubits), dtype=np.int64)
     z = np.zeros_like(x)
@@ -276,4 +277,5 @@ def _anticommuting(generators: list[tuple[str, tuple[int, ...]]], qubits: int) -
         for letter, place in zip(letters, places, strict=True):
             x[row, place] = letter in "XY"
             z[row, place] = letter in "ZY"
-    return ((x @ z.T + z @ x.T) % 2).astype(float)
+    found: FloatArray = ((x @ z.T + z @ x.T) % 2).astype(float)
+    return found

@@ -36,8 +36,8 @@ from qrun.local.simulation.layer_noise import (
     learn_readout,
 )
 from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome, reason
-from qrun.local.simulation.targets import target
 from qrun.local.simulation.plain_results import plain
+from qrun.local.simulation.targets import target
 from qrun.local.simulation.timing import ExecutionTiming, circuit_seconds, execution_seconds, job_seconds
 from qrun.local.simulation.validation import check_circuit
 

@@ -31,8 +31,8 @@ from qrun.local.simulation.client_formats import (
     prepare_estimator,
     prepare_sampler,
 )
-from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome, reason
 from qrun.local.simulation.layer_models import LayerModels, models_for
+from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome, reason
 from qrun.local.simulation.plain_results import plain_text
 from qrun.local.simulation.primitive_options import PrimitiveOptions, read_options
 from qrun.local.simulation.program import ItemOutcome, outcome, run_items, spans_of
@@ -233,7 +233,7 @@ def _estimator_result(
 
 
 def _with_arrays(data: DataBin) -> DataBin:
-    """The data with arrays throughout: an extrapolation through two points has a bare infinity as its error."""
+    """The data with arrays throughout: an extrapolation through two points has a bare infinity as error."""
     values = {
         name: value if isinstance(value, np.ndarray) else np.full(data.shape, value)
         for name, value in data.items()
