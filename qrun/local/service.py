@@ -232,7 +232,7 @@ class LocalService:
         await self.durable()
 
     async def delete(self, job: str) -> None:
-        """Delete a job that has ended, with its parameters and results; one that is queued is cancelled first.
+        """Delete a job that has ended, with all that is kept of it; one that is queued is cancelled first.
 
         The specification speaks of jobs that have ended alone; the client's own tests delete a queued one.
 
