@@ -47,6 +47,8 @@ CREATE INDEX sessions_by_created ON sessions (created);
 
 _THIRD = """
 CREATE INDEX events_by_device ON events (device, at);
+CREATE INDEX jobs_by_accepted ON jobs (accepted) WHERE session_id IS NULL AND NOT deleted;
+CREATE INDEX sessions_by_accepted ON sessions (accepted);
 """
 
 MIGRATIONS: list[str] = [_FIRST, _SECOND, _THIRD]

@@ -282,18 +282,34 @@ class Store:
         Args:
             include_mocks: Whether to list those on mocks too.
         """
-        where = "TRUE" if include_mocks else _NOT_ON_A_MOCK
-        query = (
-            "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags,"  # noqa: S608
-            " usage, needed"
-            f" FROM jobs WHERE session_id IS NULL AND NOT deleted AND {where}"
-            " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
-            "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
-            f" WHERE {where}"
-            " ORDER BY 5 DESC"
-        )
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
-            return [_workload(row) for row in db.execute(query)]
+            return [_workload(row) for row in db.execute(f"{_workloads(include_mocks)} ORDER BY 5 DESC")]
+
+    def page_of_workloads(
+        self, limit: int, offset: int, newest_first: bool, include_mocks: bool = False
+    ) -> tuple[list[WorkloadRow], int]:
+        """One page of all that :meth:`workloads` gives, and how many there are; without reading the others.
+
+        May be called from any thread.
+        """
+        order = "DESC" if newest_first else "ASC"
+        with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
+            listed = _workloads(include_mocks)
+            (count,) = db.execute(f"SELECT count(*) FROM ({listed})").fetchone()  # noqa: S608
+            rows = db.execute(f"{listed} ORDER BY 5 {order} LIMIT ? OFFSET ?", (limit, offset))
+            return [_workload(row) for row in rows], count
+
+
+def _workloads(include_mocks: bool) -> str:
+    """The query for all jobs outside any session, and all sessions and batches."""
+    device = "TRUE" if include_mocks else _NOT_ON_A_MOCK
+    return (
+        "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags,"  # noqa: S608
+        " usage, needed FROM jobs INDEXED BY jobs_by_accepted"
+        f" WHERE session_id IS NULL AND NOT deleted AND {device}"
+        " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
+        f"  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions WHERE {device}"
+    )
 
 
 def _job(row: tuple[Any, ...]) -> JobRecord:

@@ -40,7 +40,7 @@ def test_a_saved_calibration_becomes_a_device(fresh, tmp_path):
     assert len({row["median_error_2q"] for row in found}) == 1
     for name in ("my_device", "my_properties"):
         (tmp_path / "w.yaml").write_text(
-            "name: w\ncircuits:\n  c: {qasm: 'OPENQASM 3.0; include \"stdgates.inc\"; qubit[2] q; bit[2] c; "
+            'name: w\ncircuits:\n  c: {qasm: \'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; '
             "h q[0]; cx q[0], q[1]; c = measure q;'}\npubs: [{circuit: c, shots: 500}]\n"
         )
         fresh("submit", "w.yaml", "--backend", name, "--watch", "--quiet")

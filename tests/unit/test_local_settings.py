@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,10 @@ def test_damaged_settings_are_told_and_not_guessed(tmp_path: Path) -> None:
         (tmp_path / "settings.json").write_text(text)
         with pytest.raises(UsageError, match="can't be read"):
             settings.load(tmp_path)
+
+
+def test_the_files_in_the_readme_are_right(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    plan, background = re.findall(r"^```toml\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    assert plan_called(written(tmp_path, plan)).name == "my-lab"
+    assert background_called(written(tmp_path, background)).load == pytest.approx(60 * 12.5 / 3600)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import APIRouter
@@ -22,6 +22,9 @@ router = APIRouter(prefix="/api/v1")
 
 MOST_LISTED = 50
 DEFAULT_LISTED = 10
+
+_PAGING = frozenset({"user", "limit", "next", "previous", "sort"})
+"""Parameters that choose a page and not what is on it."""
 
 _STATUS = {
     "Queued": "pending",
@@ -43,27 +46,30 @@ async def list_workloads(request: Request) -> Response:
     limit = answers.number(query, "limit", DEFAULT_LISTED, 1, MOST_LISTED)
     # A cursor is the number of workloads before the page.
     start = answers.number(query, "next" if "next" in query else "previous", 0, 0)
-    rows = await asyncio.to_thread(
-        service_of(request).store.workloads, answers.flag(query, "include_mocks") is True
-    )
-    found = list(_fitting(query, rows))
     answers.choice(query, "user", "me")
-    if answers.choice(query, "sort", "createdAt", "-createdAt") == "createdAt":
-        found.reverse()
+    newest_first = answers.choice(query, "sort", "createdAt", "-createdAt") != "createdAt"
+    mocks = answers.flag(query, "include_mocks") is True
+    store = service_of(request).store
+    if _PAGING.issuperset(query):
+        page, count = await asyncio.to_thread(store.page_of_workloads, limit, start, newest_first, mocks)
+    else:
+        rows = await asyncio.to_thread(store.workloads, mocks)
+        found = list(_fitting(query, rows if newest_first else reversed(rows)))
+        page, count = found[start : start + limit], len(found)
     answer: dict[str, Any] = {
-        "workloads": [_described(row, instance_of(request)) for row in found[start : start + limit]],
-        "total_count": len(found),
+        "workloads": [_described(row, instance_of(request)) for row in page],
+        "total_count": count,
         "limit": limit,
     }
     base = f"/v1/workloads?limit={limit}"
-    if start + limit < len(found):
+    if start + limit < count:
         answer["next"] = {"href": f"{base}&next={start + limit}"}
     if start > 0:
         answer["previous"] = {"href": f"{base}&previous={max(0, start - limit)}"}
     return JSONResponse(answer)
 
 
-def _fitting(query: QueryParams, rows: list[WorkloadRow]) -> Iterator[WorkloadRow]:
+def _fitting(query: QueryParams, rows: Iterable[WorkloadRow]) -> Iterator[WorkloadRow]:
     after, before = answers.created_between(query)
     statuses, tags = query.getlist("status"), query.getlist("tags")
     backend, search = query.get("backend"), query.get("search")

@@ -78,7 +78,7 @@ class Shares:
         left = self._totals.get(instance, 0.0)
         for ended_at, seconds in self._entries.get(instance, []):
             left -= seconds
-            if left < allocation:
+            if round(left, 3) < allocation:
                 # A second later, so that rounding does not leave it within the period.
                 return ended_at + self._period + 1.0
         return None

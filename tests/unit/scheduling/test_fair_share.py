@@ -70,6 +70,22 @@ def test_what_is_active_goes_on_at_the_allocation_and_what_is_paused_waits() -> 
     assert device.history("b").state == "inactive"
 
 
+def test_an_instance_a_hair_below_its_allocation_is_free_when_it_is_said_to_be() -> None:
+    shares = Shares({OWN: 100})
+    shares.add(OWN, 0, 50)
+    shares.add(OWN, DAY, 99.9999)
+    shares.add(OWN, 2 * DAY, 0.5)
+    free = shares.free_at(OWN)
+    assert free == 29 * DAY + 1  # Without the first it is 100.4999, without the second 0.5.
+    assert not shares.reached(OWN, free)
+    hair = Shares({OWN: 100})
+    hair.add(OWN, 0, 50)
+    hair.add(OWN, DAY, 99.9999)  # Usage is told in milliseconds, so this is 100.
+    free = hair.free_at(OWN)
+    assert free is not None
+    assert not hair.reached(OWN, free)
+
+
 def test_use_leaves_the_rolling_period() -> None:
     shares = Shares({OWN: 100})
     shares.add(OWN, 0, 60)

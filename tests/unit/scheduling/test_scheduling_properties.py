@@ -94,6 +94,8 @@ class Device(RuleBasedStateMachine):
         except NotAccepting:
             assert workload is not None
             assert workload in self.refusing or self.machine.workload(workload).state == "closed"
+            # Time has passed all the same.
+            self.took(self.machine.advance(self.now))
             return
         assert workload not in self.refusing
         self.jobs.append(name)

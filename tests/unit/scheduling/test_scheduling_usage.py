@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from rehearsal import Rehearsal
 
 
@@ -173,3 +174,53 @@ def test_usage_of_what_still_runs_is_counted_up_to_now() -> None:
     assert batch_usage(device.history("s"), now=11) == 10
     assert job_usage(device.job("a"), now=11) == 10
     assert job_usage(device.job("a")) == 0
+
+
+ENDS = {
+    # How it ends, and when its usage ends: it starts at 0, is on the QPU from 1 and needs 10 s there.
+    "completed": 10,
+    "failed before the lock": 0,
+    "failed on the QPU": 10,
+    "cancelled queued": 0,
+    "cancelled in its lane": 0,
+    "cancelled on the QPU": 4,
+    "ran too long": 7,
+}
+
+
+@pytest.mark.parametrize("mode", ["job", "batch", "dedicated"])
+@pytest.mark.parametrize("end", ENDS)
+def test_m11_m12_however_a_job_ends_in_every_mode(mode: str, end: str) -> None:
+    device = Rehearsal()
+    workload = None if mode == "job" else "w"
+    if mode == "dedicated":
+        device.session("w", at=0)
+    elif mode == "batch":
+        device.batch("w", at=0)
+    if end == "cancelled queued":
+        for number in range(5):
+            device.submit(f"before{number}", at=0, workload=workload)
+    device.submit("j", at=0, workload=workload, limit=7 if end == "ran too long" else None)
+    if end == "cancelled queued":
+        device.cancel("j", at=0.25)
+        for number in range(5):
+            device.cancel(f"before{number}", at=0.25)
+    elif end == "cancelled in its lane":
+        device.cancel("j", at=0.25)
+    elif end == "failed before the lock":
+        device.fail_in_preparation("j", at=0.25)
+    else:
+        device.prepare("j", at=0, qpu_seconds=10, failure="it broke" if end == "failed on the QPU" else None)
+        if end == "cancelled on the QPU":
+            device.cancel("j", at=5)
+    device.until(20)
+    if workload is not None:
+        assert device.history("w").ongoing is (mode == "dedicated")  # The batch was paused after a second.
+        device.close("w", at=20)
+        assert not device.history("w").ongoing
+    assert device.job_usage("j") == ENDS[end]
+    assert (device.job("j").started_at is None) is (end == "cancelled queued")
+    if mode == "batch":
+        assert device.usage("w") == ENDS[end]
+    elif mode == "dedicated":
+        assert device.usage("w") == 20  # From its first job's start to its closing, whatever became of it.
