@@ -93,7 +93,9 @@ def configuration(name: str) -> dict[str, Any]:
         KeyError: There is none of that name.
     """
     catalogue = _catalogue()
-    found = dict(catalogue.sources[catalogue.mocks.get(name, name)].configuration())
+    if name in catalogue.mocks:
+        return {**configuration(catalogue.mocks[name]), "backend_name": name}
+    found = dict(catalogue.sources[name].configuration())
     found.update(backend_name=name, simulator=False, local=False)
     for key, value in _REQUIRED.items():
         if found.get(key) is None:
