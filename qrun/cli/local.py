@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qrun.cli import options
-from qrun.errors import ExitCode
+from qrun.errors import ExitCode, UsageError
 
 _WATCH_SECONDS = 1.0
 
@@ -48,11 +49,31 @@ def start(
             show_default=False,
         ),
     ] = None,
+    calibration: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--calibration",
+            metavar="FILE",
+            help="Calibration of a device of your own, kept for later starts; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start the local service, unless it is running, and print its address. Its settings are kept."""
-    from qrun.cli.console import print_line
+    from qrun.cli.console import print_line, say
     from qrun.local import process
     from qrun.local.settings import Wishes
+
+    if calibration:
+        from qrun.local.calibration import install
+
+        if process.status() is not None:
+            raise UsageError(
+                "The local service is running, and takes up calibrations when it starts.",
+                "Stop it first: qrun local stop. Its jobs are kept and go on.",
+            )
+        for path in calibration:
+            say(f"device {install(path)}")
 
     print_line(process.start(Wishes(plan, background, pace, seed)).url)
 

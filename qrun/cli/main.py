@@ -10,6 +10,7 @@ import typer
 
 from qrun import __version__
 from qrun.cli import (
+    backends,
     cancel,
     close,
     export,
@@ -76,6 +77,7 @@ app.command("watch")(watch.watch)
 app.command("wait")(wait.wait)
 app.command("status")(status.status)
 app.command("list")(listing.list_runs)
+app.command("backends")(backends.backends)
 app.command("results")(results.results)
 app.command("record")(record.record)
 app.command("forget")(forget.forget)

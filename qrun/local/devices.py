@@ -1,33 +1,34 @@
 """The devices that the local service offers, as the raw JSON that IBM's REST interface gives for them.
 
-The server process imports this module, so it needs neither qiskit nor the client: the calibration
-snapshots that ship inside ``qiskit_ibm_runtime`` are read as plain files.
+There are the client's fake backends by their names, ``ideal``, and whatever calibrations the user has saved;
+each has a *mock* beside it, on which ``dry_run=True`` checks a job without simulating it.
+
+The server process imports this module, so it needs neither qiskit nor the client: the calibration snapshots
+that ship inside ``qiskit_ibm_runtime`` are read as plain files, each when it is first asked for.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-_SNAPSHOTS = {"fake_fez": "fez", "fake_sherbrooke": "sherbrooke", "fake_manila": "manila"}
-"""Our name of a device → its snapshot's folder, with ``conf_<folder>.json`` and ``props_<folder>.json``."""
+from qrun.config import local_service_folder
+from qrun.local import ideal_device
 
-_IDEAL = "ideal"
-_IDEAL_QUBITS = 32
-_IDEAL_DATE = "2025-01-01T00:00:00+00:00"
-_IDEAL_NANOSECONDS = {"id": 24, "rz": 0, "sx": 24, "x": 24, "rx": 24, "cz": 84, "rzz": 84, "reset": 1584}
-"""Durations of the ideal device: those of the Heron snapshot ``fez``."""
-_IDEAL_READOUT_NANOSECONDS = 1560
-_IDEAL_PARAMETERS = {"rz": ["theta"], "rx": ["theta"], "rzz": ["theta"]}
+_FAKE = "fake_"
+_FIRST = ("fake_fez", "fake_sherbrooke", "fake_manila", ideal_device.NAME)
+"""What the list starts with: of devices with queues of the same length, clients take the first."""
 
 _MICROSECOND = 1e-6
 _FALLBACK_REP_DELAY_MICROSECONDS = 250.0
 """What most QPUs default to (IBM's guide "Repetition rate execution"), for a snapshot that says nothing."""
+_REQUIRED: dict[str, Any] = {"coords": [], "u_channel_lo": [], "coupling_map": [], "conditional": False}
+"""What the specification requires of a configuration and older snapshots lack, with what stands for it."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,13 @@ class Device:
         name: Its name, as clients ask for it.
         configuration: Answer of ``GET /backends/{name}/configuration``. Shared: copy before changing.
         properties: Answer of ``GET /backends/{name}/properties``. Shared: copy before changing.
+        is_mock: Whether it is the mock of a device: jobs are checked and timed, and their data are random.
     """
 
     name: str
     configuration: dict[str, Any]
     properties: dict[str, Any]
+    is_mock: bool = False
 
     @property
     def num_qubits(self) -> int:
@@ -68,8 +71,36 @@ class Device:
 
 
 def device_names() -> list[str]:
-    """All devices of the local service, in the order they are listed in."""
-    return [*_SNAPSHOTS, _IDEAL]
+    """All devices but the mocks, in the order they are listed in."""
+    return list(_catalogue().sources)
+
+
+def built_in_names() -> list[str]:
+    """The devices that are there without the user's calibrations."""
+    return list(_built_in())
+
+
+def is_mock(name: str) -> bool:
+    """Whether there is a mock of that name."""
+    return name in _catalogue().mocks
+
+
+@cache
+def configuration(name: str) -> dict[str, Any]:
+    """The configuration of a device, without reading its calibration.
+
+    Raises:
+        KeyError: There is none of that name.
+    """
+    catalogue = _catalogue()
+    if name in catalogue.mocks:
+        return {**configuration(catalogue.mocks[name]), "backend_name": name}
+    found = dict(catalogue.sources[name].configuration())
+    found.update(backend_name=name, simulator=False, local=False)
+    for key, value in _REQUIRED.items():
+        if found.get(key) is None:
+            found[key] = value
+    return found
 
 
 @cache
@@ -79,18 +110,117 @@ def device(name: str) -> Device:
     Raises:
         KeyError: There is none of that name.
     """
-    if name == _IDEAL:
-        return Device(name, _ideal_configuration(), _ideal_properties())
-    return _snapshot(name, _SNAPSHOTS[name])
+    catalogue = _catalogue()
+    if name in catalogue.mocks:
+        # What is heavy is shared with the device itself.
+        properties = {**device(catalogue.mocks[name]).properties, "backend_name": name}
+        return Device(name, configuration(name), properties, is_mock=True)
+    properties = {**catalogue.sources[name].properties(), "backend_name": name}
+    return Device(name, configuration(name), properties)
 
 
-def _snapshot(name: str, folder: str) -> Device:
-    place = _client_folder() / "fake_provider" / "backends" / folder
-    configuration = json.loads((place / f"conf_{folder}.json").read_text(encoding="utf-8"))
-    properties = json.loads((place / f"props_{folder}.json").read_text(encoding="utf-8"))
-    configuration.update(backend_name=name, simulator=False, local=False)
-    properties.update(backend_name=name)
-    return Device(name, configuration, properties)
+def calibrations_folder() -> Path:
+    """Where the calibrations are that the user has saved.
+
+    Each is ``NAME.json`` with ``configuration`` and ``properties``, or with ``like``: another device's name.
+    """
+    return local_service_folder() / "devices"
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """One of the client's fake backends."""
+
+    folder: Path
+
+    def configuration(self) -> dict[str, Any]:
+        return _json(self.folder / f"conf_{self.folder.name}.json")
+
+    def properties(self) -> dict[str, Any]:
+        return _json(self.folder / f"props_{self.folder.name}.json")
+
+
+class _Ideal:
+    def configuration(self) -> dict[str, Any]:
+        return ideal_device.configuration()
+
+    def properties(self) -> dict[str, Any]:
+        return ideal_device.properties()
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """A calibration that the user has saved."""
+
+    path: Path
+
+    def configuration(self) -> dict[str, Any]:
+        return self._part("configuration")
+
+    def properties(self) -> dict[str, Any]:
+        return self._part("properties")
+
+    def _part(self, name: str) -> dict[str, Any]:
+        saved = _json(self.path)
+        if "like" not in saved:
+            part: dict[str, Any] = saved[name]
+            return part
+        source = _built_in()[saved["like"]]
+        return source.configuration() if name == "configuration" else source.properties()
+
+
+_Source = _Snapshot | _Ideal | _Saved
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    """Where each device comes from.
+
+    Args:
+        sources: The devices by their names, in the order of the list.
+    """
+
+    sources: dict[str, _Source]
+
+    @cached_property
+    def mocks(self) -> dict[str, str]:
+        """Names of mocks, and what each is the mock of."""
+        # Two devices may differ in what the client replaces by "mock"; the user's own goes first.
+        saved_first = sorted(self.sources, key=lambda name: not isinstance(self.sources[name], _Saved))
+        mocks: dict[str, str] = {}
+        for name in saved_first:
+            mocks.setdefault(mock_of(name), name)
+        return mocks
+
+
+def mock_of(name: str) -> str:
+    """The name of a device's mock, as the client makes it for a dry run: ``mock_fez`` for ``fake_fez``."""
+    return re.sub(r"^[^_]+", "mock", name)
+
+
+@cache
+def _catalogue() -> _Catalogue:
+    """All there are when this process first asks; one saved later is there after the next start."""
+    built_in = _built_in()
+    saved = {path.stem: _Saved(path) for path in sorted(calibrations_folder().glob("*.json"))}
+    first = {name: built_in[name] for name in _FIRST}
+    sources: dict[str, _Source] = {**first, **saved, **built_in, **saved}
+    return _Catalogue(sources)
+
+
+@cache
+def _built_in() -> dict[str, _Source]:
+    root = _client_folder() / "fake_provider" / "backends"
+    snapshots = sorted(path.parent for path in root.glob("*/props_*.json"))
+    return {
+        **{_FAKE + folder.name: _Snapshot(folder) for folder in snapshots},
+        ideal_device.NAME: _Ideal(),
+    }
+
+
+def _json(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
 
 
 def _client_folder() -> Path:
@@ -99,95 +229,3 @@ def _client_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("qiskit-ibm-runtime is not installed, and the local devices are read from it")
     return Path(next(iter(spec.submodule_search_locations)))
-
-
-def _ideal_gate_qubits(gate: str) -> list[list[int]]:
-    if gate in ("cz", "rzz"):
-        return [list(pair) for pair in permutations(range(_IDEAL_QUBITS), 2)]
-    return [[qubit] for qubit in range(_IDEAL_QUBITS)]
-
-
-def _ideal_configuration() -> dict[str, Any]:
-    basis = [gate for gate in _IDEAL_NANOSECONDS if gate != "reset"]
-    return {
-        "backend_name": _IDEAL,
-        "backend_version": "1.0.0",
-        "description": f"{_IDEAL_QUBITS} qubits without errors, each coupled to each",
-        "n_qubits": _IDEAL_QUBITS,
-        "basis_gates": basis,
-        "gates": [
-            {
-                "name": gate,
-                "parameters": _IDEAL_PARAMETERS.get(gate, []),
-                "qasm_def": "",
-                "coupling_map": _ideal_gate_qubits(gate),
-            }
-            for gate in basis
-        ],
-        "coupling_map": _ideal_gate_qubits("cz"),
-        "supported_instructions": [
-            *basis, "delay", "measure", "reset", "if_else", "for_loop", "switch_case", "while_loop",
-        ],
-        "supported_features": ["qobj", "parameters", "qasm3"],
-        "simulator": False,
-        "local": False,
-        "conditional": False,
-        "open_pulse": False,
-        "memory": True,
-        "max_shots": 100_000,
-        "max_experiments": 300,
-        "dynamic_reprate_enabled": True,
-        "rep_delay_range": [0.0, 500.0],
-        "default_rep_delay": 250.0,
-        "dt": 4.0,
-        "dtm": 4.0,
-        "timing_constraints": {
-            "acquire_alignment": 1, "granularity": 1, "min_length": 2, "pulse_alignment": 1,
-        },
-        "processor_type": {"family": "Ideal", "revision": "1"},
-        "sample_name": "family: Ideal, revision: 1",
-        "clops_h": 195_000,
-        "credits_required": True,
-        "online_date": _IDEAL_DATE,
-        "n_registers": 1,
-        "meas_levels": [2],
-        "meas_map": [list(range(_IDEAL_QUBITS))],
-        "n_uchannels": 0,
-        "u_channel_lo": [],
-        "parallel_compilation": True,
-        "multi_meas_enabled": True,
-        "coords": [[qubit // 8, qubit % 8] for qubit in range(_IDEAL_QUBITS)],
-        "url": "None",
-    }  # fmt: skip
-
-
-def _ideal_properties() -> dict[str, Any]:
-    def value(name: str, number: float, unit: str = "") -> dict[str, Any]:
-        return {"date": _IDEAL_DATE, "name": name, "unit": unit, "value": number}
-
-    qubit = [
-        value("readout_error", 0.0),
-        value("prob_meas0_prep1", 0.0),
-        value("prob_meas1_prep0", 0.0),
-        value("readout_length", _IDEAL_READOUT_NANOSECONDS, "ns"),
-    ]
-    gates = [
-        {
-            "qubits": qubits,
-            "gate": gate,
-            "name": gate + "_".join(map(str, qubits)),
-            "parameters": [value("gate_length", duration, "ns")]
-            + ([] if gate == "reset" else [value("gate_error", 0.0)]),
-        }
-        for gate, duration in _IDEAL_NANOSECONDS.items()
-        for qubits in _ideal_gate_qubits(gate)
-    ]
-    return {
-        "backend_name": _IDEAL,
-        "backend_version": "1.0.0",
-        "last_update_date": _IDEAL_DATE,
-        "qubits": [[dict(entry) for entry in qubit] for _ in range(_IDEAL_QUBITS)],
-        "gates": gates,
-        "general": [],
-        "general_qlists": [],
-    }

@@ -100,6 +100,7 @@ class JobFilter:
     created_after: float | None = None
     created_before: float | None = None
     newest_first: bool = True
+    include_mocks: bool = False
     limit: int = 200
     offset: int = 0
 

@@ -53,6 +53,15 @@ def backend_not_found(name: object) -> Refusal:
     )
 
 
+def calibration_not_found(calibration: str, name: str) -> Refusal:
+    """The backend has no such calibration: a local device has the one of its snapshot, which has no ID."""
+    return Refusal(
+        404,
+        f"Calibration not found: {calibration} of {name}",
+        solution="Leave calibration_id out: a local device has one calibration.",
+    )
+
+
 def invalid(message: str, code: int = CODE_INVALID_BODY) -> Refusal:
     """The request is not of the form it should have."""
     return Refusal(400, message, code, "Correct the request; see the Qiskit Runtime REST API reference.")

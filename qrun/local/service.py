@@ -20,7 +20,7 @@ from functools import partial
 
 from qrun.local.clock import ServiceClock
 from qrun.local.desk import Desk
-from qrun.local.devices import device_names
+from qrun.local.devices import device_names, is_mock, mock_of
 from qrun.local.projection import add_events, drop_needless_events, insert_job, replace_tags
 from qrun.local.records import JobRecord, told_created
 from qrun.local.refusal import (
@@ -117,14 +117,18 @@ class LocalService:
         for at, seconds in self.store.used_since(self._period_start(time.time()) or 0.0):
             self._shares.add(OWN, at, seconds)
         latest, records = self.store.latest_moments(), self.store.live_events()
-        for name in {**dict.fromkeys(self.device_names()), **dict.fromkeys(records)}:
+        for name in {**dict.fromkeys(self.device_names(mocks=True)), **dict.fromkeys(records)}:
             self._desks[name] = self._restored(name, latest.get(name, 0.0), records.get(name, []))
         await self.durable()
 
     def _restored(self, name: str, latest: float, events: list[Event]) -> Desk:
         background = self.settings.background
         others = Others(background, name) if background.jobs_per_hour else None
-        machine = DeviceScheduler.replayed(events, self.rules, others, self._shares)
+        shares = self._shares
+        if is_mock(name):
+            # Nobody queues for a dry run, and it costs nothing.
+            others, shares = None, Shares({OWN: None}, period=self.plan.period_seconds)
+        machine = DeviceScheduler.replayed(events, self.rules, others, shares)
         clock = ServiceClock(self.store.clock_offset(name), not_before=latest)
         desk = Desk(name, machine, clock, self.settings.pace, self._record)
         for session in machine.state.workloads:
@@ -228,14 +232,35 @@ class LocalService:
         await self.durable()
 
     async def delete(self, job: str) -> None:
-        """Delete a job that has ended, with its parameters and results.
+        """Delete a job that has ended, with all that is kept of it; one that is queued is cancelled first.
+
+        The specification speaks of jobs that have ended alone; the client's own tests delete a queued one.
 
         Raises:
-            Refusal: There is none of that ID, or it has not ended.
+            Refusal: There is none of that ID, or it runs.
         """
+        if self.job(job).status == "Queued":
+            await self.cancel(job)
         if not self.job(job).ended:
             raise invalid(f"Job {job} has not ended; cancel it first")
         await self._written(lambda db: _delete_job(db, job))
+
+    async def take_private_result(self, job: str) -> str | None:
+        """The result of a private job, which is given out once and then deleted.
+
+        Raises:
+            Refusal: It can't be deleted.
+        """
+        taken: list[bytes] = []
+
+        def take(db: sqlite3.Connection) -> None:
+            # Reading and deleting are one operation, so of two that ask at once one gets it.
+            row = db.execute("SELECT data FROM results WHERE job = ?", (job,)).fetchone()
+            taken.extend(data for data in row or () if data is not None)
+            db.execute("UPDATE results SET data = NULL WHERE job = ?", (job,))
+
+        await self._written(take)
+        return zlib.decompress(taken[0]).decode() if taken else None
 
     async def set_tags(self, job: str, tags: list[str]) -> None:
         """Give a job other tags.
@@ -328,7 +353,7 @@ class LocalService:
         Raises:
             Refusal: It hasn't.
         """
-        if device not in self.device_names():
+        if device not in self.device_names(mocks=True):
             raise backend_not_found(device)
         return self.desk(device)
 
@@ -337,9 +362,10 @@ class LocalService:
         """The numbers of its plan."""
         return self.plan.rules
 
-    def device_names(self) -> list[str]:
-        """The devices of the instance, in the order they are listed in."""
-        return self.plan.names_devices(device_names())
+    def device_names(self, *, mocks: bool = False) -> list[str]:
+        """The devices of the instance, in the order they are listed in; their mocks last where asked for."""
+        names = self.plan.names_devices(device_names())
+        return list(dict.fromkeys([*names, *map(mock_of, names)])) if mocks else names
 
     def desks(self) -> list[Desk]:
         """All devices in operation."""

@@ -22,15 +22,10 @@ from qrun.local.schema import migrate
 
 Operation = Callable[[sqlite3.Connection], None]
 
-_WORKLOADS = (
-    "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags, usage, needed"
-    " FROM jobs INDEXED BY jobs_by_accepted WHERE session_id IS NULL AND NOT deleted"
-    " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
-    "  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions"
-)
-
 _JOB_COLUMNS = ", ".join(JobRecord.__dataclass_fields__)
 _BUSY_SECONDS = 30.0
+_NOT_ON_A_MOCK = "device NOT GLOB 'mock*'"
+"""Dry runs are listed where they are asked for alone, and cost nothing. Only mocks have such a name."""
 
 
 class _Request:
@@ -271,35 +266,50 @@ class Store:
         What a session that is not over has used so far counts at the moment it was created.
         """
         query = (
-            "SELECT coalesce(finished, created) AS at, usage FROM jobs WHERE usage > 0 AND at >= :since"
+            f"SELECT coalesce(finished, created) AS at, usage FROM jobs WHERE {_NOT_ON_A_MOCK}"  # noqa: S608
+            " AND usage > 0 AND at >= :since"
             " AND (session_id IS NULL OR session_id IN (SELECT id FROM sessions WHERE mode = 'batch'))"
             " UNION ALL SELECT coalesce(closed, created) AS at, usage FROM sessions"
-            " WHERE mode = 'dedicated' AND usage > 0 AND at >= :since"
+            f" WHERE {_NOT_ON_A_MOCK} AND mode = 'dedicated' AND usage > 0 AND at >= :since"
         )
         return list(self._reader.execute(query, {"since": moment}))
 
-    def workloads(self) -> list[WorkloadRow]:
+    def workloads(self, include_mocks: bool = False) -> list[WorkloadRow]:
         """All jobs outside any session, and all sessions and batches, newest first.
 
         May be called from any thread.
+
+        Args:
+            include_mocks: Whether to list those on mocks too.
         """
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
-            return [_workload(row) for row in db.execute(f"{_WORKLOADS} ORDER BY 5 DESC")]
+            return [_workload(row) for row in db.execute(f"{_workloads(include_mocks)} ORDER BY 5 DESC")]
 
-    def page_of_workloads(self, limit: int, offset: int, newest_first: bool) -> tuple[list[WorkloadRow], int]:
+    def page_of_workloads(
+        self, limit: int, offset: int, newest_first: bool, include_mocks: bool = False
+    ) -> tuple[list[WorkloadRow], int]:
         """One page of all that :meth:`workloads` gives, and how many there are; without reading the others.
 
         May be called from any thread.
         """
         order = "DESC" if newest_first else "ASC"
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
-            (count,) = db.execute(
-                "SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_by_accepted"
-                " WHERE session_id IS NULL AND NOT deleted)"
-                " + (SELECT count(*) FROM sessions)"
-            ).fetchone()
-            rows = db.execute(f"{_WORKLOADS} ORDER BY 5 {order} LIMIT ? OFFSET ?", (limit, offset))
+            listed = _workloads(include_mocks)
+            (count,) = db.execute(f"SELECT count(*) FROM ({listed})").fetchone()  # noqa: S608
+            rows = db.execute(f"{listed} ORDER BY 5 {order} LIMIT ? OFFSET ?", (limit, offset))
             return [_workload(row) for row in rows], count
+
+
+def _workloads(include_mocks: bool) -> str:
+    """The query for all jobs outside any session, and all sessions and batches."""
+    device = "TRUE" if include_mocks else _NOT_ON_A_MOCK
+    return (
+        "SELECT id, 'job', device, created, accepted, finished, status, reason, NULL, tags,"  # noqa: S608
+        " usage, needed FROM jobs INDEXED BY jobs_by_accepted"
+        f" WHERE session_id IS NULL AND NOT deleted AND {device}"
+        " UNION ALL SELECT id, CASE mode WHEN 'batch' THEN 'batch' ELSE 'session' END, device, created,"
+        f"  accepted, closed, state, reason, accepting, '[]', usage, NULL FROM sessions WHERE {device}"
+    )
 
 
 def _job(row: tuple[Any, ...]) -> JobRecord:
@@ -317,6 +327,8 @@ def _workload(row: tuple[Any, ...]) -> WorkloadRow:
 def _condition(wanted: JobFilter) -> tuple[str, list[Any]]:
     parts: list[str] = ["NOT deleted"]
     values: list[Any] = []
+    if not wanted.include_mocks:
+        parts.append(_NOT_ON_A_MOCK)
     equal = (("session_id", wanted.session_id), ("device", wanted.device), ("program", wanted.program))
     for column, value in equal:
         if value is not None:

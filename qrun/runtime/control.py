@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -306,6 +307,33 @@ class ControlChannel:
             return str(response.json()["id"])
         except (ValueError, KeyError, TypeError):
             raise Unsure(self._nonsense(path).message, self._nonsense(path).hint) from None
+
+    def backends(self) -> list[dict[str, Any]]:
+        """The devices of the instance as the service lists them."""
+        devices = self._get_json("/backends").get("devices")
+        if not isinstance(devices, list) or not all(
+            isinstance(line, dict) and "name" in line for line in devices
+        ):
+            raise self._nonsense("/backends")
+        return devices
+
+    def configuration(self, backend: str) -> dict[str, Any]:
+        """What a device is."""
+        return self._get_json(f"/backends/{quote(backend, safe='')}/configuration")
+
+    def properties(self, backend: str) -> dict[str, Any]:
+        """A device's calibration."""
+        return self._get_json(f"/backends/{quote(backend, safe='')}/properties")
+
+    def plan(self) -> dict[str, Any] | None:
+        """The plan of the instance with its times to live in seconds; ``None`` where it isn't told."""
+        found = re.search(r":a/([^:]+):", self.account.instance or "")
+        if found is None:
+            return None
+        usage = self._get_json("/instances/usage")
+        params: _Params = [("plan_id", usage.get("plan_id"))]
+        plans = self._get_json(f"/accounts/{quote(found[1], safe='')}", params=params).get("plans") or []
+        return plans[0] if plans and isinstance(plans[0], dict) else None
 
     def cancel_job(self, job_id: str) -> bool:
         """Cancel a job; ``False`` where it had already ended."""

@@ -47,6 +47,7 @@ def run_id(service_env, tmp_path_factory):
     [
         "--help",
         "--version",
+        "backends fake_manila",
         "submit --help",
         "local --help",
         "local status",

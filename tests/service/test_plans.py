@@ -77,7 +77,7 @@ def test_a_busy_queue_costs_no_real_time_and_shows_as_time_in_the_queue(tmp_path
 
     async def story(service: LocalService) -> None:
         assert all(desk.machine.next_timer() is None for desk in service.desks())
-        jobs = [await submit(service, 1, device=desk.name) for desk in service.desks()]
+        jobs = [await submit(service, 1, device=name) for name in service.device_names()]
         jobs += [await submit(service, 1) for _ in range(5)]
         waited = [
             job.finished - job.created - job.usage - 1  # type: ignore[operator]

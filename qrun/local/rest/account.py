@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from qrun.local.identity import ACCESS_TOKEN_SECONDS, INSTANCE_NAME, PLAN_ID
-from qrun.local.refusal import Refusal
-from qrun.local.rest import answers
+from qrun.local.refusal import CODE_WRONG_INSTANCE, Refusal, invalid
+from qrun.local.rest import answers, contract
 from qrun.local.rest.answers import instance_of, service_of
 
 router = APIRouter()
@@ -20,7 +20,7 @@ _MOST_BYTES = 1 << 16
 """Of the one request with a body that anybody may send."""
 
 
-@router.post("/identity/token")
+@router.post("/identity/token", include_in_schema=False)
 async def token(request: Request) -> Response:
     """An access token for an API key, as IBM's identity service gives one."""
     form = parse_qs((await answers.body_of(request, _MOST_BYTES)).decode("utf-8", "replace"))
@@ -39,7 +39,7 @@ async def token(request: Request) -> Response:
     )
 
 
-@router.post("/search/v3/resources/search")
+@router.post("/search/v3/resources/search", include_in_schema=False)
 async def search(request: Request) -> Response:
     """The instances of the account: this one. The client skips those without ``doc.extensions``."""
     item = {
@@ -52,7 +52,7 @@ async def search(request: Request) -> Response:
     return JSONResponse({"items": [item], "limit": 100})
 
 
-@router.get("/catalog/{plan}")
+@router.get("/catalog/{plan}", include_in_schema=False)
 async def catalog(request: Request, plan: str) -> Response:
     """The name and the kind of price of a plan."""
     if plan != PLAN_ID:
@@ -63,7 +63,7 @@ async def catalog(request: Request, plan: str) -> Response:
     return JSONResponse({"id": plan, "overview_ui": name, "metadata": pricing})
 
 
-@router.get("/resources/v2/resource_instances")
+@router.get("/resources/v2/resource_instances", include_in_schema=False)
 async def resource_instances(request: Request) -> Response:
     """The instances of the account with a name, where one is asked for."""
     name = request.query_params.get("name")
@@ -71,7 +71,16 @@ async def resource_instances(request: Request) -> Response:
     return JSONResponse({"rows_count": len(found), "resources": found})
 
 
-@router.get("/api/v1/instances/usage")
+@router.get("/resources/v2/resource_instances/{instance:path}", include_in_schema=False)
+async def resource_instance(request: Request, instance: str) -> Response:
+    """The instance of a CRN or of the GUID in it."""
+    crn = instance_of(request)
+    if instance not in (crn, crn.split(":")[7]):
+        raise Refusal(404, "Instance not found", CODE_WRONG_INSTANCE)
+    return JSONResponse({"id": crn, "guid": crn.split(":")[7], "crn": crn, "name": INSTANCE_NAME})
+
+
+@router.get("/api/v1/instances/usage", **contract.answers(200, "Usage"))
 async def usage(request: Request) -> Response:
     """Seconds used in the rolling period, and what there is to use.
 
@@ -82,7 +91,8 @@ async def usage(request: Request) -> Response:
     answer: dict[str, Any] = {
         "instance_id": instance_of(request),
         "plan_id": PLAN_ID,
-        "usage_consumed_seconds": answers.seconds(used.consumed),
+        # Whole seconds, as charges are; how IBM rounds is not documented (facts L5).
+        "usage_consumed_seconds": round(used.consumed),
         "usage_limit_reached": used.reached,
     }
     if used.since is not None:
@@ -97,13 +107,33 @@ async def usage(request: Request) -> Response:
     return JSONResponse(answer)
 
 
-@router.get("/api/v1/instances/configuration")
+@router.get("/api/v1/instances/configuration", **contract.answers(200, "InstanceConfiguration"))
 async def configuration(request: Request) -> Response:
     """The limit of the instance, in seconds."""
     return JSONResponse({"instance_limit": service_of(request).plan.limit_seconds})
 
 
-@router.get("/api/v1/instance")
+@router.put(
+    "/api/v1/instances/configuration",
+    openapi_extra=contract.takes("UpdateInstanceConfiguration"),
+    **contract.answers(204, None, 409),
+)
+async def put_configuration(request: Request) -> Response:
+    """Limit what the instance may use: it is a matter of the service's plan, so nothing else is accepted."""
+    data = await answers.document(request)
+    if "instance_limit" not in data:
+        raise invalid("instance_limit is required")
+    limit = answers.whole_in(data, "instance_limit", 0)
+    if limit != service_of(request).plan.limit_seconds:
+        raise Refusal(
+            409,
+            "The limit of the local instance is part of its plan",
+            solution="Set limit_seconds in a plan of your own: qrun local start --plan FILE.",
+        )
+    return Response(status_code=204)
+
+
+@router.get("/api/v1/instance", **contract.answers(200, "Instance"))
 async def instance(request: Request) -> Response:
     """The instance: its backends, plan and limits."""
     service = service_of(request)
@@ -117,7 +147,11 @@ async def instance(request: Request) -> Response:
     )
 
 
-@router.get("/api/v1/accounts/{account}")
+@router.get(
+    "/api/v1/accounts/{account}",
+    openapi_extra=contract.ACCOUNT_QUERY,
+    **contract.answers(200, "AccountConfiguration", 404),
+)
 async def account(request: Request, account: str) -> Response:
     """The plans of an account with their times to live, in seconds."""
     if f"a/{account}:" not in instance_of(request):

@@ -24,6 +24,11 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LARGEST = 2**63 - 1
 """Of SQLite's integers."""
 
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_MOST_DIGITS = 30
+"""Far more than any integer that the store could hold."""
+
 MOST_TAGS = 8
 LONGEST_TAG = 86
 
@@ -80,20 +85,48 @@ def created_between(query: QueryParams) -> tuple[float | None, float | None]:
     return None if after is None else after - half, None if before is None else before + half
 
 
-def flag(text: str | None) -> bool | None:
-    """A yes or no of the query; None where there is none."""
-    return None if text is None else text.strip().lower() in ("true", "1", "yes")
+def flag(query: QueryParams, name: str) -> bool | None:
+    """A yes or no of the query; None where there is none.
+
+    Raises:
+        Refusal: It is neither.
+    """
+    text = query.get(name)
+    if text is None:
+        return None
+    # Python's HTTP clients write True.
+    if (answer := _FLAGS.get(text.lower())) is None:
+        raise invalid(f"{name} must be true or false, not {text!r}")
+    return answer
 
 
-def number(text: str | None, default: int, lowest: int, highest: int | None = None) -> int:
+def choice(query: QueryParams, name: str, *known: str) -> str | None:
+    """One of the ``known`` words in the query; None where there is none.
+
+    Raises:
+        Refusal: It is another.
+    """
+    text = query.get(name)
+    if text is not None and text not in known:
+        raise invalid(f"{name} must be {' or '.join(known)}, not {text!r}")
+    return text
+
+
+def number(query: QueryParams, name: str, default: int, lowest: int, highest: int | None = None) -> int:
     """An integer of the query; ``default`` where there is none or it is out of range (facts D2).
 
     Nothing is in range that the store could not hold.
+
+    Raises:
+        Refusal: It is no integer.
     """
-    try:
-        value = int(text or "")
-    except ValueError:
+    text = query.get(name)
+    if text is None:
         return default
+    if _INTEGER.fullmatch(text) is None:
+        raise invalid(f"{name} must be a whole number, not {text!r}")
+    # Python refuses to read a number of thousands of digits.
+    value = int(text[:_MOST_DIGITS])
     return value if lowest <= value <= (_LARGEST if highest is None else highest) else default
 
 
@@ -171,16 +204,30 @@ def tags_in(data: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(tags))
 
 
-def text_in(data: dict[str, Any], name: str) -> str | None:
+def text_in(data: dict[str, Any], name: str, longest: int | None = None) -> str | None:
     """A text that may be missing.
+
+    Raises:
+        Refusal: It is something else, or has more than ``longest`` characters.
+    """
+    value = data.get(name)
+    if value is not None and not isinstance(value, str):
+        raise invalid(f"{name} must be a string")
+    if value is not None and longest is not None and len(value) > longest:
+        raise invalid(f"{name} can have {longest} characters")
+    return value
+
+
+def flag_in(data: dict[str, Any], name: str) -> bool:
+    """A yes or no that may be missing, which is a no.
 
     Raises:
         Refusal: It is something else.
     """
     value = data.get(name)
-    if value is not None and not isinstance(value, str):
-        raise invalid(f"{name} must be a string")
-    return value
+    if value is not None and not isinstance(value, bool):
+        raise invalid(f"{name} must be true or false")
+    return bool(value)
 
 
 def whole_in(data: dict[str, Any], name: str, lowest: int) -> int | None:
@@ -192,6 +239,8 @@ def whole_in(data: dict[str, Any], name: str, lowest: int) -> int | None:
     value = data.get(name)
     if value is None:
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # To JSON, and to clients in JavaScript, 60.0 is the same number as 60.
     if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
         raise invalid(f"{name} must be a whole number of {lowest} or more")
     return value

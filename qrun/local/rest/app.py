@@ -11,11 +11,12 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 import qrun
 from qrun.local.identity import USER_ID, Gatekeeper
 from qrun.local.refusal import CODE_INTERNAL, CODE_OTHER, Refusal
-from qrun.local.rest import account, backends, jobs, local, sessions, versions, workloads
+from qrun.local.rest import account, backends, contract, docs, jobs, local, sessions, versions, workloads
 from qrun.local.rest.gate import App, Gate, error_body
 from qrun.local.service import LocalService
 
@@ -33,13 +34,16 @@ def application(service: LocalService, gatekeeper: Gatekeeper, instance: str) ->
         finally:
             await service.stop()
 
-    app = FastAPI(title="qrun local service", version=qrun.__version__, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="qrun local service", version=qrun.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.state.service = service
     app.state.gatekeeper = gatekeeper
     app.state.instance = instance
     app.state.user_id = USER_ID
-    for room in (jobs, sessions, backends, account, workloads, versions, local):
+    for room in (jobs, sessions, backends, account, workloads, versions, local, docs):
         app.include_router(room.router)
+    app.openapi = lambda: contract.openapi_of(app)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_such_endpoint)
     app.add_exception_handler(sqlite3.DatabaseError, _damaged)
@@ -52,10 +56,23 @@ async def _refused(_: Request, error: Exception) -> Response:
     return JSONResponse(error_body(error), status_code=error.status)
 
 
-async def _no_such_endpoint(_: Request, error: Exception) -> Response:
+async def _no_such_endpoint(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(sorted(_methods(request)))}
     refusal = Refusal(error.status_code, str(error.detail), CODE_OTHER)
-    return JSONResponse(error_body(refusal), status_code=error.status_code)
+    return JSONResponse(error_body(refusal), status_code=error.status_code, headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """All methods of a path, which several endpoints may share."""
+    methods: set[str] = set()
+    for name in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        for route in request.app.routes:
+            if route.matches({**request.scope, "method": name})[0] is Match.FULL:
+                methods.add(name)
+    return methods
 
 
 async def _damaged(request: Request, error: Exception) -> Response:

@@ -30,7 +30,13 @@ IAM = "/iam"
 DIRECT_API = "/experimental" + API
 """The client takes a URL as it is only when it contains ``experimental`` (facts C7)."""
 
-_OPEN_PATHS = ("/health", API + "/versions", "/identity/token")
+_OPEN_PATHS = ("/health", API + "/versions", "/identity/token", "/docs", "/openapi.json")
+"""What anybody may see: that a service runs here, and how it is spoken to. A browser can't send the token."""
+
+API_VERSIONS = (
+    "2024-01-01", "2025-01-01", "2025-05-01", "2026-02-01", "2026-02-15", "2026-03-15", "2026-04-15",
+)  # fmt: skip
+"""Those that IBM knows (facts A3); client 0.51 asks for the last."""
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -75,6 +81,13 @@ class Gate:
             )
         if not path.startswith(API):
             return
+        version = headers.get(b"ibm-api-version")
+        if version is not None and version not in API_VERSIONS:
+            raise Refusal(
+                400,
+                f"There is no API version {version}",
+                solution=f"Send one of {', '.join(API_VERSIONS)} in IBM-API-Version, or none.",
+            )
         instance = headers.get(b"service-crn")
         if instance is None:
             raise Refusal(400, "The header Service-CRN is missing", solution="Send the CRN of the instance.")

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from qrun.local.records import JobFilter, JobRecord
 from qrun.local.refusal import Refusal, invalid
-from qrun.local.rest import answers
+from qrun.local.rest import answers, contract
 from qrun.local.rest.answers import service_of
 from qrun.local.scheduling.rules import CODE_RAN_TOO_LONG
 from qrun.local.service import LocalService
@@ -23,10 +23,14 @@ from qrun.local.simulation.programs import PROGRAM_IDS
 router = APIRouter(prefix="/api/v1/jobs")
 
 MOST_LISTED = 200
+LONGEST_SESSION_ID = 36
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 _QISKIT_VERSION = re.compile(r"\bqiskit-(\d[\w.]*)")
 
 
-@router.post("")
+@router.post(
+    "", openapi_extra=contract.takes("CreateJob"), **contract.answers(200, "CreatedJob", 404, 409, 413)
+)
 async def create(request: Request) -> Response:
     """Accept a job."""
     service = service_of(request)
@@ -66,16 +70,23 @@ def _requested(data: dict[str, Any], caller: str, longest: int) -> JobRecord:
         id="",
         device=device,
         program=program,
-        session_id=answers.text_in(data, "session_id") or None,
+        session_id=answers.text_in(data, "session_id", LONGEST_SESSION_ID) or None,
         cost=min(answers.whole_in(data, "cost", 0) or longest, longest),
         tags=answers.tags_in(data),
-        private=data.get("private") is True,
+        private=answers.flag_in(data, "private"),
         runtime=answers.text_in(data, "runtime"),
-        log_level=answers.text_in(data, "log_level"),
+        log_level=_log_level(data),
         calibration_id=answers.text_in(data, "calibration_id"),
         caller=caller.rpartition("/")[2] or None,
         qiskit_version=qiskit.group(1) if qiskit else None,
     )
+
+
+def _log_level(data: dict[str, Any]) -> str | None:
+    level = answers.text_in(data, "log_level")
+    if level is not None and level.lower() not in LOG_LEVELS:
+        raise invalid(f"log_level must be one of {', '.join(LOG_LEVELS)}")
+    return level
 
 
 def _check_params(program: str, params: Any) -> None:
@@ -94,27 +105,28 @@ def _check_params(program: str, params: Any) -> None:
         raise invalid("params.options must be a JSON object")
 
 
-@router.get("")
+@router.get("", openapi_extra=contract.JOBS_QUERY, **contract.answers(200, "Jobs"))
 async def list_jobs(request: Request) -> Response:
     """One page of the jobs that fit, and how many there are."""
     query = request.query_params
-    limit = answers.number(query.get("limit"), MOST_LISTED, 1, MOST_LISTED)
-    offset = answers.number(query.get("offset"), 0, 0)
+    limit = answers.number(query, "limit", MOST_LISTED, 1, MOST_LISTED)
+    offset = answers.number(query, "offset", 0, 0)
     after, before = answers.created_between(query)
     wanted = JobFilter(
         session_id=query.get("session_id"),
         device=query.get("backend"),
         program=query.get("program"),
-        pending=answers.flag(query.get("pending")),
+        pending=answers.flag(query, "pending"),
         tags=tuple(query.getlist("tags")),
         created_after=after,
         created_before=before,
-        newest_first=query.get("sort", "DESC").upper() != "ASC",
+        newest_first=answers.choice(query, "sort", "ASC", "DESC") != "ASC",
+        include_mocks=answers.flag(query, "include_mocks") is True,
         limit=limit,
         offset=offset,
     )
     jobs, count = service_of(request).store.jobs(wanted)
-    with_params = answers.flag(query.get("exclude_params")) is False
+    with_params = answers.flag(query, "exclude_params") is False
     page: dict[str, Any] = {"count": count, "limit": limit, "offset": offset}
     return Response(
         _spliced(page, "jobs", b"[" + b",".join(await _listed(request, jobs, with_params)) + b"]"),
@@ -132,34 +144,36 @@ async def _listed(request: Request, jobs: list[JobRecord], with_params: bool) ->
     return listed
 
 
-@router.get("/{job_id}")
+@router.get("/{job_id}", openapi_extra=contract.JOB_QUERY, **contract.answers(200, "Job", 404))
 async def read(request: Request, job_id: str) -> Response:
     """All about a job; with its parameters unless they are excluded."""
     job = service_of(request).job(job_id)
-    with_params = answers.flag(request.query_params.get("exclude_params")) is not True
+    with_params = answers.flag(request.query_params, "exclude_params") is not True
     return Response(await _described(request, job, with_params), media_type="application/json")
 
 
-@router.delete("/{job_id}")
+@router.delete("/{job_id}", **contract.answers(204, None, 404))
 async def delete(request: Request, job_id: str) -> Response:
     """Delete a job that has ended."""
     await service_of(request).delete(job_id)
     return Response(status_code=204)
 
 
-@router.post("/{job_id}/cancel")
+@router.post("/{job_id}/cancel", **contract.answers(204, None, 404, 409))
 async def cancel(request: Request, job_id: str) -> Response:
     """Cancel a job."""
     await service_of(request).cancel(job_id)
     return Response(status_code=204)
 
 
-@router.get("/{job_id}/results")
+@router.get("/{job_id}/results", **contract.text_or_nothing(404))
 async def results(request: Request, job_id: str) -> Response:
     """The result of a job that completed, or the error text of one that failed; 204 for any other."""
     service = service_of(request)
     job = service.job(job_id)
-    if job.status == "Completed":
+    if job.status == "Completed" and job.private:
+        text = await service.take_private_result(job_id)
+    elif job.status == "Completed":
         text = await asyncio.to_thread(service.store.result, job_id)
     elif job.status == "Failed":
         text = await asyncio.to_thread(service.store.result, job_id) or job.reason
@@ -168,7 +182,7 @@ async def results(request: Request, job_id: str) -> Response:
     return Response(status_code=204) if text is None else PlainTextResponse(text)
 
 
-@router.get("/{job_id}/logs")
+@router.get("/{job_id}/logs", **contract.text_or_nothing(404))
 async def logs(request: Request, job_id: str) -> Response:
     """The log of a job that has ended; 204 while there is none."""
     service = service_of(request)
@@ -176,7 +190,7 @@ async def logs(request: Request, job_id: str) -> Response:
     return Response(status_code=204) if text is None else PlainTextResponse(text)
 
 
-@router.get("/{job_id}/metrics")
+@router.get("/{job_id}/metrics", **contract.answers(200, "JobMetrics", 404))
 async def metrics(request: Request, job_id: str) -> Response:
     """A job's times and its usage, in the form of API version 2026-04-15 (facts D4)."""
     service = service_of(request)
@@ -197,11 +211,11 @@ async def metrics(request: Request, job_id: str) -> Response:
     )
 
 
-@router.put("/{job_id}/tags")
+@router.put("/{job_id}/tags", openapi_extra=contract.takes("Tags"), **contract.answers(204, None, 404))
 async def put_tags(request: Request, job_id: str) -> Response:
     """Give a job other tags."""
     data = await answers.document(request)
-    if "tags" not in data:
+    if data.get("tags") is None:
         raise invalid("tags is required")
     await service_of(request).set_tags(job_id, answers.tags_in(data))
     return Response(status_code=204)

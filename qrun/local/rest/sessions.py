@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from qrun.local.refusal import invalid
-from qrun.local.rest import answers
+from qrun.local.rest import answers, contract
 from qrun.local.rest.answers import service_of
 from qrun.local.scheduling import WorkloadHistory, workload_usage
 
 router = APIRouter(prefix="/api/v1/sessions")
 
 
-@router.post("")
+@router.post("", openapi_extra=contract.takes("CreateSession"), **contract.answers(200, "Session", 404))
 async def create(request: Request) -> Response:
     """Create a session (``dedicated``) or batch."""
     service = service_of(request)
@@ -35,7 +35,7 @@ async def create(request: Request) -> Response:
     return JSONResponse(_described(request, session))
 
 
-@router.get("/{session_id}")
+@router.get("/{session_id}", **contract.answers(200, "Session", 404))
 async def read(request: Request, session_id: str) -> Response:
     """All about a session or batch, and by ``Date`` what its device's clock says: it may be ahead of ours."""
     about = _described(request, session_id)
@@ -43,7 +43,9 @@ async def read(request: Request, session_id: str) -> Response:
     return JSONResponse(about, headers={"Date": formatdate(now, usegmt=True)})
 
 
-@router.patch("/{session_id}")
+@router.patch(
+    "/{session_id}", openapi_extra=contract.takes("UpdateSession"), **contract.answers(204, None, 404)
+)
 async def update(request: Request, session_id: str) -> Response:
     """Let it take new jobs or not; the client's ``close()``."""
     data = await answers.document(request)
@@ -56,7 +58,7 @@ async def update(request: Request, session_id: str) -> Response:
     return Response(status_code=204)
 
 
-@router.delete("/{session_id}/close")
+@router.delete("/{session_id}/close", **contract.answers(204, None, 404))
 async def cancel(request: Request, session_id: str) -> Response:
     """Close it, and cancel its queued jobs; the client's ``cancel()``."""
     await service_of(request).cancel_session(session_id)

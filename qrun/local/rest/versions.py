@@ -9,21 +9,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 import qrun
+from qrun.local.rest import contract
 from qrun.local.rest.answers import instance_of, service_of
+from qrun.local.rest.gate import API_VERSIONS
 
 router = APIRouter()
 
-API_VERSIONS = ("2026-03-15", "2026-04-15")
-"""Those whose answers this service gives; client 0.51 asks for the last."""
 
-
-@router.get("/api/v1/versions")
+@router.get("/api/v1/versions", openapi_extra=contract.OPEN, **contract.answers(200, "Versions"))
 async def versions() -> Response:
     """The API versions that are understood."""
     return JSONResponse({"versions": list(API_VERSIONS)})
 
 
-@router.get("/health")
+@router.get("/health", include_in_schema=False)
 async def health(request: Request) -> Response:
     """Who answers here, without a token: it tells a starter whether its own service runs."""
     broken = service_of(request).broken

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from qrun.local.identity import USER_ID
 from qrun.local.records import WorkloadRow
 from qrun.local.refusal import invalid
-from qrun.local.rest import answers
+from qrun.local.rest import answers, contract
 from qrun.local.rest.answers import instance_of, service_of
 from qrun.local.scheduling.rules import REASON_CANCELLED
 
@@ -39,19 +39,21 @@ _STATUS = {
 }
 
 
-@router.get("/workloads")
+@router.get("/workloads", openapi_extra=contract.WORKLOADS_QUERY, **contract.answers(200, "Workloads"))
 async def list_workloads(request: Request) -> Response:
     """One page of the workloads that fit; ``next`` and ``previous`` lead to the others."""
     query = request.query_params
-    limit = answers.number(query.get("limit"), DEFAULT_LISTED, 1, MOST_LISTED)
+    limit = answers.number(query, "limit", DEFAULT_LISTED, 1, MOST_LISTED)
     # A cursor is the number of workloads before the page.
-    start = answers.number(query.get("next") or query.get("previous"), 0, 0)
-    newest_first = query.get("sort", "-createdAt") != "createdAt"
+    start = answers.number(query, "next" if "next" in query else "previous", 0, 0)
+    answers.choice(query, "user", "me")
+    newest_first = answers.choice(query, "sort", "createdAt", "-createdAt") != "createdAt"
+    mocks = answers.flag(query, "include_mocks") is True
     store = service_of(request).store
     if _PAGING.issuperset(query):
-        page, count = await asyncio.to_thread(store.page_of_workloads, limit, start, newest_first)
+        page, count = await asyncio.to_thread(store.page_of_workloads, limit, start, newest_first, mocks)
     else:
-        rows = await asyncio.to_thread(store.workloads)
+        rows = await asyncio.to_thread(store.workloads, mocks)
         found = list(_fitting(query, rows if newest_first else reversed(rows)))
         page, count = found[start : start + limit], len(found)
     answer: dict[str, Any] = {
@@ -70,7 +72,13 @@ async def list_workloads(request: Request) -> Response:
 def _fitting(query: QueryParams, rows: Iterable[WorkloadRow]) -> Iterator[WorkloadRow]:
     after, before = answers.created_between(query)
     statuses, tags = query.getlist("status"), query.getlist("tags")
-    backend, mode, search = query.get("backend"), query.get("mode"), query.get("search")
+    backend, search = query.get("backend"), query.get("search")
+    mode = answers.choice(query, "mode", "job", "session", "batch")
+    for status in statuses:
+        if status not in _STATUS.values():
+            raise invalid(
+                f"status must be one of {', '.join(dict.fromkeys(_STATUS.values()))}, not {status!r}"
+            )
     for row in rows:
         if (
             (backend is None or row.device == backend)
@@ -113,7 +121,7 @@ def _described(row: WorkloadRow, instance: str) -> dict[str, Any]:
     return answer
 
 
-@router.get("/tags")
+@router.get("/tags", openapi_extra=contract.TAGS_QUERY, **contract.answers(200, "FoundTags"))
 async def tags(request: Request) -> Response:
     """The tags that contain a text of 3 to 100 characters."""
     query = request.query_params

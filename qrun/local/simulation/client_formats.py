@@ -15,14 +15,29 @@ from qiskit_ibm_runtime.decoders.executor_estimator.decoder import ClientSideEst
 from qiskit_ibm_runtime.decoders.executor_sampler.decoder import ClientSideSamplerResultDecoder
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans
+from qiskit_ibm_runtime.executor_estimator.finalize_options import finalize_estimator_options
 from qiskit_ibm_runtime.executor_estimator.prepare import prepare as prepare_estimator
+from qiskit_ibm_runtime.executor_estimator.utils import (
+    estimator_options_to_boxing_options as estimator_boxing_options,
+)
 from qiskit_ibm_runtime.executor_sampler.prepare import prepare as prepare_sampler
 from qiskit_ibm_runtime.fake_provider.executor.broadcast_sample import broadcast_sample
 from qiskit_ibm_runtime.json import RuntimeDecoder, RuntimeEncoder
+from qiskit_ibm_runtime.noise_learner_v3.converters import (
+    noise_learner_v3_result_to_0_1,
+    noise_learner_v3_result_to_0_2,
+    noise_learner_v3_result_to_0_3,
+)
+from qiskit_ibm_runtime.noise_learner_v3.find_learning_protocol import find_learning_protocol
+from qiskit_ibm_runtime.noise_learner_v3.learning_protocol import LearningProtocol
+from qiskit_ibm_runtime.noise_learner_v3.params_converters import NOISE_LEARNER_V3_PARAMS_CONVERTERS
+from qiskit_ibm_runtime.noise_learner_v3.validation import validate_instruction
 from qiskit_ibm_runtime.options_models.estimator import EstimatorOptions
 from qiskit_ibm_runtime.options_models.sampler import SamplerOptions
 from qiskit_ibm_runtime.quantum_program import QuantumProgram
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
+from qiskit_ibm_runtime.results.noise_learner import LayerError, PauliLindbladError
+from qiskit_ibm_runtime.results.noise_learner_v3 import NoiseLearnerV3Result, NoiseLearnerV3Results
 from qiskit_ibm_runtime.results.quantum_program import (
     Metadata,
     QuantumProgramItemResult,
@@ -39,8 +54,17 @@ if TYPE_CHECKING:
 
     from qrun.local.devices import Device
 
+NOISE_LEARNER_PARAMS_CONVERTERS = NOISE_LEARNER_V3_PARAMS_CONVERTERS
+NOISE_LEARNER_RESULT_ENCODERS = {
+    "v0.1": noise_learner_v3_result_to_0_1,
+    "v0.2": noise_learner_v3_result_to_0_2,
+    "v0.3": noise_learner_v3_result_to_0_3,
+}
+
 __all__ = [
     "DEFAULT_DECODERS",
+    "NOISE_LEARNER_PARAMS_CONVERTERS",
+    "NOISE_LEARNER_RESULT_ENCODERS",
     "QUANTUM_PROGRAM_PARAMS_CONVERTERS",
     "ClientSideEstimatorDecoder",
     "ClientSideSamplerResultDecoder",
@@ -48,7 +72,12 @@ __all__ = [
     "EstimatorOptions",
     "ExecutionSpans",
     "IBMInputValueError",
+    "LayerError",
+    "LearningProtocol",
     "Metadata",
+    "NoiseLearnerV3Result",
+    "NoiseLearnerV3Results",
+    "PauliLindbladError",
     "QuantumProgram",
     "QuantumProgramItemResult",
     "QuantumProgramResult",
@@ -56,9 +85,13 @@ __all__ = [
     "RuntimeEncoder",
     "SamplerOptions",
     "broadcast_sample",
+    "estimator_boxing_options",
+    "finalize_estimator_options",
+    "find_learning_protocol",
     "prepare_estimator",
     "prepare_sampler",
     "target_of",
+    "validate_instruction",
 ]
 
 

@@ -6,7 +6,7 @@ client-side models have the same ones, but for those written down here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -29,11 +29,15 @@ class PrimitiveOptions:
         model: The client-side primitive's options.
         seed: A seed that the job asks for.
         ignored: Names of options that change nothing here, dotted.
+        layer_noise_model: What the Estimator's job knows of the noise of layers.
+        layer_noise_learning: How its job wants to learn the rest.
     """
 
     model: Any
     seed: int | None
     ignored: tuple[str, ...]
+    layer_noise_model: Any = None
+    layer_noise_learning: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_options(program_id: str, params: Mapping[str, Any]) -> PrimitiveOptions:
@@ -51,6 +55,12 @@ def read_options(program_id: str, params: Mapping[str, Any]) -> PrimitiveOptions
     seed = _seed(given)
     if program_id == "estimator" and params.get("resilience_level") is not None:
         given["resilience_level"] = params["resilience_level"]
+    resilience = _group(given.get("resilience"), "options.resilience")
+    # These two the client-side Estimator has in another form, or not at all.
+    layer_noise_model = resilience.pop("layer_noise_model", None)
+    learning = _group(resilience.pop("layer_noise_learning", None), "options.resilience.layer_noise_learning")
+    if "resilience" in given:
+        given["resilience"] = resilience
     ignored = tuple(_unknown(given, kind, ""))
     try:
         model = kind.model_validate(_known(given, kind))
@@ -62,7 +72,7 @@ def read_options(program_id: str, params: Mapping[str, Any]) -> PrimitiveOptions
         learning = model.resilience.measure_noise_learning
         if "num_randomizations" not in learning.model_fields_set:
             learning.num_randomizations = READOUT_RANDOMIZATIONS
-    return PrimitiveOptions(model, seed, ignored)
+    return PrimitiveOptions(model, seed, ignored, layer_noise_model, learning)
 
 
 def _seed(given: dict[str, Any]) -> int | None:
@@ -110,8 +120,7 @@ def _unknown(given: Mapping[str, Any], kind: type[BaseModel], prefix: str) -> It
 
 def _is_ignored(name: str, value: Any, kind: type[BaseModel]) -> bool:
     # Experimental options are for a service that knows them; this one knows none.
-    # A layer noise model of the server-side primitives is in a class of theirs.
-    return name not in kind.model_fields or name in ("experimental", "layer_noise_model", "environment")
+    return name not in kind.model_fields or name in ("experimental", "environment")
 
 
 def _inner_model(kind: type[BaseModel], name: str) -> type[BaseModel] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit import QuantumCircuit, qasm3
-from qiskit.primitives import PrimitiveResult, PubResult, SamplerPubResult
+from qiskit.primitives import DataBin, PrimitiveResult, PubResult, SamplerPubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
@@ -31,7 +31,9 @@ from qrun.local.simulation.client_formats import (
     prepare_estimator,
     prepare_sampler,
 )
+from qrun.local.simulation.layer_models import LayerModels, models_for
 from qrun.local.simulation.outcome import CODE_UNREADABLE, ProgramError, ProgramOutcome, reason
+from qrun.local.simulation.plain_results import plain_text
 from qrun.local.simulation.primitive_options import PrimitiveOptions, read_options
 from qrun.local.simulation.program import ItemOutcome, outcome, run_items, spans_of
 from qrun.local.simulation.targets import TargetBackend
@@ -48,12 +50,16 @@ _VERSION = 2
 
 @dataclass(frozen=True)
 class _Part:
-    """PUBs of a job that share their shots or precision, what running them gave, and the final options."""
+    """PUBs of a job that share their shots or precision, what running them gave, and the final options.
+
+    And what is known of the noise of their layers, where that is needed.
+    """
 
     indices: list[int]
     results: list[PubResult]
     items: list[ItemOutcome]
     settings: dict[str, Any]
+    layers: LayerModels
 
 
 def run_primitive(device: Device, program_id: str, params: bytes, seed: int | None) -> ProgramOutcome:
@@ -88,7 +94,10 @@ def run_primitive(device: Device, program_id: str, params: bytes, seed: int | No
     ]
     result = _sampler_result(parts) if program_id == "sampler" else _estimator_result(parts, pubs, options)
     items = [item for part in parts for item in part.items]
-    return outcome(json.dumps(result, cls=RuntimeEncoder), items, log)
+    items += [part.layers.item for part in parts]
+    # The Python client asks for qiskit's own types; who does not say so gets plain JSON.
+    text = json.dumps(result, cls=RuntimeEncoder) if decoded.get("support_qiskit") else plain_text(result)
+    return outcome(text, items, log)
 
 
 def _decode(params: bytes) -> Mapping[str, Any]:
@@ -141,16 +150,22 @@ def _run_part(
     rng: np.random.Generator,
     log: list[str],
 ) -> _Part:
+    log.append(f"pubs {', '.join(map(str, indices))}:")
+    layers = LayerModels()
+    model = options.model
+    if program_id == "estimator":
+        layers = models_for(pubs, options, device, rng, log)
+        model = model.model_copy(deep=True)
+        model.resilience.layer_noise_model = layers.model
     prepare = prepare_sampler if program_id == "sampler" else prepare_estimator
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            program, executor_options = prepare(pubs, options.model, backend=TargetBackend(device))
+            program, executor_options = prepare(pubs, model, backend=TargetBackend(device))
         except (IBMInputValueError, ValueError) as error:
             message = error.message if isinstance(error, IBMInputValueError) else reason(error)
             raise ProgramError(f"The {program_id} cannot run this: {message}") from error
     log.extend(f"warning: {warning.message}" for warning in caught)
-    log.append(f"pubs {', '.join(map(str, indices))}:")
     execution = executor_options.execution
     timing = ExecutionTiming(execution.rep_delay, execution.init_qubits)
     items = run_items(program, device, timing, rng, log)
@@ -162,7 +177,7 @@ def _run_part(
     decoder = ClientSideSamplerResultDecoder if program_id == "sampler" else ClientSideEstimatorDecoder
     # Options with what the resilience level fills in, as the client-side primitive itself reports them.
     settings = dict(program.passthrough_data["post_processor"]["options"])
-    return _Part(indices, list(decoder.decode(result)), items, settings)
+    return _Part(indices, list(decoder.decode(result)), items, settings, layers)
 
 
 def _ordered(parts: Sequence[_Part]) -> list[PubResult]:
@@ -210,12 +225,27 @@ def _estimator_result(
             "circuit_metadata": pub.circuit.metadata or {},
             "resilience": result.metadata.get("resilience", {}),
         }
-        results.append(PubResult(result.data, metadata=metadata))
+        results.append(PubResult(_with_arrays(result.data), metadata=metadata))
     settings = {name: parts[0].settings[name] for name in ("dynamical_decoupling", "twirling", "resilience")}
+    if errors := [error for part in parts for error in part.layers.errors]:
+        settings["resilience"] = {**settings["resilience"], "layer_noise_model": errors}
     return PrimitiveResult(results, metadata={**settings, "version": _VERSION})
 
 
+def _with_arrays(data: DataBin) -> DataBin:
+    """The data with arrays throughout: an extrapolation through two points has a bare infinity as error."""
+    values = {
+        name: value if isinstance(value, np.ndarray) else np.full(data.shape, value)
+        for name, value in data.items()
+    }
+    return DataBin(**values, shape=data.shape)
+
+
 def _shots(pub: EstimatorPub, options: PrimitiveOptions) -> int:
+    twirling = options.model.twirling
+    both = (twirling.num_randomizations, twirling.shots_per_randomization)
+    if (twirling.enable_gates or twirling.enable_measure) and all(isinstance(n, int) for n in both):
+        return int(np.prod(both))
     if pub.precision is None and options.model.default_shots is not None:
         return int(options.model.default_shots)
     precision = pub.precision if pub.precision is not None else options.model.default_precision

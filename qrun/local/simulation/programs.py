@@ -9,7 +9,7 @@ from qrun.local.simulation.outcome import ProgramError, ProgramOutcome
 
 __all__ = ["PROGRAM_IDS", "ProgramError", "ProgramOutcome", "run_program", "warm_up"]
 
-PROGRAM_IDS = ("sampler", "estimator", "executor")
+PROGRAM_IDS = ("sampler", "estimator", "executor", "noise-learner")
 """The programs that the local service runs."""
 
 
@@ -35,6 +35,10 @@ def run_program(
         from qrun.local.simulation.executor import run_executor
 
         return run_executor(the_device, params, seed)
+    if program_id == "noise-learner":
+        from qrun.local.simulation.noise_learner import run_noise_learner
+
+        return run_noise_learner(the_device, params, seed)
     if program_id in PROGRAM_IDS:
         from qrun.local.simulation.primitives import run_primitive
 

@@ -40,6 +40,7 @@ class Plan:
         shots: Shots a set.
         device_name: The device.
         parts: Its components, each with the way chosen for it.
+        dry: Whether its data are drawn at random and nothing is simulated.
     """
 
     circuit: QuantumCircuit
@@ -48,9 +49,12 @@ class Plan:
     shots: int
     device_name: str
     parts: list[tuple[Component, methods.Choice]]
+    dry: bool = False
 
     def log_lines(self) -> list[str]:
         """How each component is simulated and why, a line each kind."""
+        if self.dry:
+            return ["  a dry run: random data"]
         tally = Counter(choice.why for _, choice in self.parts)
         return [f"  {count} × {why}" if count > 1 else f"  {why}" for why, count in tally.items()]
 
@@ -75,6 +79,8 @@ def plan_circuit(circuit: QuantumCircuit, values: FloatArray, shots: int, device
             "fit in memory; split the PUB."
         )
     flat = np.asarray(values, dtype=float).reshape(sets, circuit.num_parameters)
+    if device.is_mock:
+        return Plan(circuit, flat, shape, shots, device.name, [], dry=True)
     operations = bind(circuit, flat, target(device).dt)
     has_variables = any(True for _ in circuit.iter_vars())
     parts = components(operations, together=has_variables)
@@ -96,6 +102,13 @@ def sample_circuit(plan: Plan, rng: np.random.Generator) -> dict[str, BoolArray]
         ProgramError: The simulator does not run something in it.
     """
     circuit, sets, shots = plan.circuit, len(plan.values), plan.shots
+    if plan.dry:
+        return {
+            register.name: rng.integers(0, 2, (*plan.shape, shots, register.size), dtype=np.uint8).astype(
+                bool
+            )
+            for register in circuit.cregs
+        }
     bits = np.zeros((sets, shots, circuit.num_clbits), dtype=bool)
     for (part, choice), part_rng in zip(plan.parts, rng.spawn(len(plan.parts)), strict=True):
         if sets:

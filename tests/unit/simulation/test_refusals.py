@@ -167,7 +167,7 @@ def test_variables_that_the_simulator_does_not_run(primitive_params: Params) -> 
 
 
 def test_a_program_that_does_not_exist() -> None:
-    assert "noise-learner" in refused("ideal", "noise-learner", b"{}").message
+    assert "calibrate" in refused("ideal", "calibrate", b"{}").message
 
 
 def test_the_error_survives_a_process_boundary() -> None:
