@@ -17,6 +17,8 @@ from qrun.cli import (
     listing,
     local,
     results,
+    resume,
+    retry,
     schema,
     show,
     status,
@@ -72,6 +74,8 @@ app.command("status")(status.status)
 app.command("list")(listing.list_runs)
 app.command("results")(results.results)
 app.command("usage")(usage.usage)
+app.command("resume")(resume.resume)
+app.command("retry")(retry.retry)
 app.command("cancel")(cancel.cancel)
 app.command("close")(close.close)
 app.add_typer(local.app, name="local")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +12,6 @@ import typer
 from qrun.cli import options
 
 if TYPE_CHECKING:
-    from qrun.errors import QrunError
     from qrun.ledger import Ledger
     from qrun.run.prepare import Choices, Ready
     from qrun.runtime.client import RuntimeClient
@@ -153,6 +150,7 @@ def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -
     """Send the run; whether a signal came that found all jobs sent already."""
     from qrun.cli.console import say
     from qrun.cli.signals import Finishing
+    from qrun.cli.telling import Teller
     from qrun.run.submit import submit_run
 
     talk: Callable[[str], None] = (lambda _: None) if quiet else say
@@ -163,61 +161,14 @@ def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -
     talk(f"mode {ready.mode.mode}: {ready.mode.reason}")
     for note in ready.notes:
         talk(f"note: {note}")
-    with Finishing(lambda: say("stopping after the job in hand …")) as stop:
-        submit_run(ready, client, ledger, _Teller(ready, client, talk), stop)
+    account = client.account.at_instance(client.instance)
+    with Finishing(lambda: say("stopping after the jobs in hand …")) as stop:
+        submit_run(ready, client, ledger, Teller(ready.run_id, ready.mode.mode, account, talk), stop)
     return stop.asked
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-class _Teller:
-    """Tells the user how the submission goes."""
-
-    def __init__(self, ready: Ready, client: RuntimeClient, talk: Callable[[str], None]) -> None:
-        self._run_id = ready.run_id
-        self._mode = ready.mode.mode
-        self._client = client
-        self._talk = talk
-
-    def opened(self, session_id: str) -> None:
-        from qrun.errors import QrunError
-        from qrun.runtime.control import ControlChannel
-        from qrun.units import format_seconds
-
-        times = ""
-        # The times are the service's to say (M16); a sentence about them is worth no failure.
-        with (
-            suppress(QrunError),
-            ControlChannel(self._client.account.at_instance(self._client.instance)) as channel,
-        ):
-            channel.deadline = time.monotonic()
-            session = channel.session(session_id)
-            times = (
-                f": interactive time to live {format_seconds(session.interactive_ttl_seconds)}, "
-                f"maximum {format_seconds(session.max_ttl_seconds)}"
-            )
-        self._talk(f"{self._mode} {session_id} open{times}")
-
-    def accepted(self, number: int, total: int) -> None:
-        if number == total:
-            self._talk("the job is accepted" if total == 1 else f"all {total} jobs are accepted")
-
-    def limited(self, seconds: float) -> None:
-        self._talk(f"the service takes no more requests for now; sending again in {seconds:.0f} s")
-
-    def closed(self, session_id: str) -> None:
-        self._talk(f"{self._mode} {session_id} takes no more jobs; it ends with its last one")
-
-    def not_closed(self, session_id: str, error: QrunError) -> None:
-        from qrun.cli.console import say
-
-        say(
-            f"warning: the {self._mode} {session_id} of run {self._run_id} is not closed. {error.message} "
-            f"Close it with: qrun close {self._run_id}",
-            style="yellow",
-        )
 
 
 def _warn_of_open_sessions(ledger: Ledger, *, quiet: bool) -> None:

@@ -56,7 +56,13 @@ def look(channel: ControlChannel, ledger: Ledger, run: Run) -> Progress:
     known = {job.job_id: job.state for job in run.jobs}
     changed = [record for record in found.jobs if known.get(record.id) != record.state]
     if changed:
-        ledger.set_job_states(run.id, {record.id: (record.state, record.reason) for record in changed})
+        ledger.set_job_states(
+            run.id,
+            {
+                record.id: (record.state, record.reason, record.reason_code, record.usage.seconds)
+                for record in changed
+            },
+        )
     return Progress(ledger.run(run.id), found.jobs, tuple(changed))
 
 

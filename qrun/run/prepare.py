@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qrun.errors import UsageError, WorkloadError
-from qrun.ledger import LedgerPub, job_tag, new_run_id, run_tag
+from qrun.ledger import LedgerPub, new_run_id, run_tag
 from qrun.plan.jobs import PlannedJob, pack
 from qrun.plan.limits import limit_mistakes
 from qrun.plan.mode import ModeChoice, check_plan, choose_mode
@@ -55,6 +55,8 @@ class Ready:
     planned: Sequence[PlannedJob]
     jobs: Sequence[PreparedJob] = field(repr=False)
     pubs: Sequence[LedgerPub] = field(repr=False)
+    tags: Sequence[str] = ()
+    """The user's own."""
 
     @property
     def notes(self) -> list[str]:
@@ -117,6 +119,7 @@ def prepare_run(
         planned=draft.planned,
         jobs=prepare_jobs(draft, compilation, client, backend, run_id),
         pubs=_ledger_pubs(draft.planned, workload),
+        tags=draft.tags,
     )
     return ready, client
 
@@ -199,7 +202,7 @@ def _prepare(
             [isa[index].as_tuple() for index in job.pubs],
             backend=backend,
             options=job.options,
-            tags=[*draft.tags, run_tag(run_id), job_tag(run_id, job.index)],
+            tags=[*draft.tags, run_tag(run_id)],
             shots=job.shots,
             precision=job.precision,
             generation=workload.file.defaults.primitives,

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from qrun.ledger import Ledger, Run
 from qrun.runtime.control import ControlChannel
-from qrun.runtime.records import JobRecord
+from qrun.runtime.records import DONE, QUEUED, RUNNING, JobRecord
+
+_FURTHEST = {DONE: 0, RUNNING: 1, QUEUED: 2}
+"""Where a job is there twice, the one of most worth is kept: what has run is paid for."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def reconcile(channel: ControlChannel, ledger: Ledger, run: Run, records: Iterab
             continue
         own.append(chosen)
         doubles += [copy for copy in copies if copy.id != chosen.id]
-        if job.job_id is None and not ledger.held(run.id):
-            ledger.job_accepted(run.id, job.index, chosen.id)
+        if job.job_id is None and not ledger.held_by_others(run.id):
+            ledger.jobs_accepted(run.id, {job.tag: chosen.id})
     if doubles and not ledger.held_by_others(run.id):
         for double in doubles:
             if not double.ended:
@@ -60,7 +63,8 @@ def reconcile(channel: ControlChannel, ledger: Ledger, run: Run, records: Iterab
 
 
 def _chosen(channel: ControlChannel, job_id: str | None, copies: list[JobRecord]) -> JobRecord | None:
-    """The copy that the ledger knows, which a list that lags behind may lack; else the first."""
+    """The copy that the ledger knows, which a list that lags behind may lack; else the furthest."""
     if job_id is None:
-        return copies[0] if copies else None
+        # Of two that are as far, the older.
+        return min(copies, key=lambda copy: _FURTHEST.get(copy.state, len(_FURTHEST)), default=None)
     return next((copy for copy in copies if copy.id == job_id), None) or channel.job(job_id)

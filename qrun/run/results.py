@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -13,6 +14,7 @@ from typing import Any
 from qrun import config
 from qrun.errors import ServiceError
 from qrun.ledger import Ledger, LedgerJob, LedgerPub, Run
+from qrun.run.payloads import drop_payloads
 from qrun.runtime.control import ControlChannel
 from qrun.runtime.records import DONE, JobRecord
 
@@ -39,8 +41,21 @@ def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[Jo
             )
         name = f"{job.id}.{job.program or 'result'}.json"
         _write(_folder(run) / name, text)
-        ledger.set_result_file(run.id, job.id, name)
-    return ledger.run(run.id)
+        ledger.set_result_file(run.id, job.id, name, _checksum(text))
+    run = ledger.run(run.id)
+    if has_all_results(run):
+        # Nothing will be sent again.
+        drop_payloads(run)
+    return run
+
+
+def forget_document(run: Run) -> None:
+    """Decode a run's results again when they are next asked for: some of its jobs are sent once more."""
+    (_folder(run) / _DOCUMENT).unlink(missing_ok=True)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def has_all_results(run: Run) -> bool:
@@ -93,6 +108,11 @@ def _read_result(run: Run, job: LedgerJob) -> Any:
 
     assert job.result_file is not None
     text = (_folder(run) / job.result_file).read_text(encoding="utf-8")
+    if job.result_sha256 is not None and _checksum(text) != job.result_sha256:
+        raise ServiceError(
+            f"{_folder(run) / job.result_file} is not what the service gave for job {job.job_id}.",
+            f"Remove it, and fetch it again with: qrun results {run.id}",
+        )
     program = job.result_file.rsplit(".", 2)[1]
     try:
         return decode_result(program, text)
@@ -111,6 +131,7 @@ def _pub_entry(pub: LedgerPub, job: LedgerJob, result: Any) -> dict[str, Any]:
         "circuit": pub.circuit,
         "primitive": pub.primitive,
         "job_id": job.job_id,
+        "attempt": job.attempt,
         "shape": list(pub.shape),
     }
     if pub.primitive == "sampler":

@@ -4,12 +4,12 @@ Private names in use, each held by a test in ``tests/service/test_client_adapter
 
 * ``Session._run`` — overridden, so that a primitive prepares its job and the job is sent later. Everything
   that can be wrong with a workload is then found before a batch or session is open and anything is paid for.
-* ``QiskitRuntimeService._run`` — sends a prepared job in job mode, where there is no session to send it.
 * ``decoders.defaults.DEFAULT_DECODERS`` — decodes a stored result without asking the service again.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from qrun.errors import AccountError, LimitError, ServiceError
+from qrun.errors import AccountError, ServiceError
 from qrun.runtime.accounts import LOCAL, Account
 from qrun.runtime.versions import require_client
 
@@ -34,9 +34,6 @@ ESTIMATOR = "estimator"
 
 CLIENT_SIDE = "client-side"
 V2 = "v2"
-
-SESSION_NOT_ALLOWED = 1352
-"""The service's error code for a session on the Open plan."""
 
 
 class NoFractionalGates(ServiceError):
@@ -68,6 +65,8 @@ class PreparedJob:
     """A job as the client would send it, not sent yet."""
 
     program_id: str
+    backend: str
+    """Name of the backend that it is for."""
     arguments: dict[str, Any] = field(repr=False)
     notes: list[str] = field(default_factory=list)
     """Warnings of the client, for the user."""
@@ -79,6 +78,29 @@ class PreparedJob:
         encoder = RuntimeEncoder()
         # Piece by piece: nothing is kept of a payload that may be larger than the service takes.
         return sum(len(piece.encode()) for piece in encoder.iterencode(self.arguments["inputs"]))
+
+    def request(self) -> tuple[dict[str, Any], bytes]:
+        """The body of ``POST /jobs`` as the client writes it: all but ``params``, and ``params`` encoded.
+
+        Sending it over the control channel takes one request; the client's own sending asks for the usage of
+        the instance and the state of the backend before each job, and repeats what may have been accepted.
+        The fields are those of ``RuntimeClient.program_run`` of client 0.51.
+        """
+        from qiskit_ibm_runtime import RuntimeEncoder
+
+        options = self.arguments.get("options") or {}
+        fields = {
+            "program_id": self.program_id,
+            "runtime": options.get("image"),
+            "log_level": options.get("log_level"),
+            "backend": self.backend,
+            "tags": options.get("job_tags"),
+            "cost": options.get("max_execution_time"),
+            "private": options.get("private") or None,
+            "calibration_id": self.arguments.get("calibration_id"),
+        }
+        head = {name: value for name, value in fields.items() if value}
+        return head, json.dumps(self.arguments["inputs"], cls=RuntimeEncoder).encode()
 
 
 class RuntimeClient:
@@ -206,57 +228,6 @@ class RuntimeClient:
         prepared.notes = _notes(caught)
         return prepared
 
-    def open_mode(self, mode: str, backend: BackendV2, max_time: int | None = None) -> OpenMode:
-        """Open a batch or a session, or nothing at all in job mode.
-
-        Args:
-            mode: ``job``, ``batch`` or ``session``.
-            backend: The backend to open it on.
-            max_time: Longest time it may live, in seconds; the service's own maximum where ``None``.
-
-        Raises:
-            LimitError: The plan of the instance has no sessions.
-        """
-        from qiskit_ibm_runtime import Batch, Session
-
-        if mode == "job":
-            return OpenMode(self._service, backend, None)
-        with _client_errors(f"open a {mode}"):
-            opened = (Batch if mode == "batch" else Session)(backend=backend, max_time=max_time)
-        if opened.session_id is None:
-            # The client opens nothing on what calls itself a simulator, and sends its jobs in job mode.
-            raise ServiceError(f"{backend.name} is a simulator; no {mode} can be opened.", "Use --mode job.")
-        return OpenMode(self._service, backend, opened)
-
-
-class OpenMode:
-    """Where prepared jobs are sent: a batch, a session, or the backend itself in job mode.
-
-    It is closed over the control channel (M18), which repeats a request that failed; the client's own
-    PATCH is not repeated.
-    """
-
-    def __init__(self, service: Any, backend: BackendV2, session: Any | None) -> None:
-        self._service = service
-        self._backend = backend
-        self._session = session
-
-    @property
-    def session_id(self) -> str | None:
-        """ID of the batch or session; ``None`` in job mode."""
-        return None if self._session is None else self._session.session_id
-
-    def send(self, job: PreparedJob) -> str:
-        """Send a job and return its ID."""
-        arguments = dict(job.arguments)
-        with _client_errors("submit a job"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if self._session is not None:
-                return str(self._session._run(**arguments).job_id())
-            options = {**(arguments.pop("options", None) or {}), "backend": self._backend}
-            options.setdefault("instance", getattr(self._backend, "_instance", None))
-            return str(self._service._run(options=options, **arguments).job_id())
-
 
 def check_options(
     primitive: str, options: Mapping[str, Any], generation: str = CLIENT_SIDE
@@ -343,7 +314,7 @@ def _catcher(backend: BackendV2) -> Any:
         caught: PreparedJob
 
         def _run(self, program_id: str, **arguments: Any) -> None:
-            self.caught = PreparedJob(program_id, {"program_id": program_id, **arguments})
+            self.caught = PreparedJob(program_id, backend.name, arguments)
 
     return Catcher(backend, create_new=False)
 
@@ -453,7 +424,7 @@ def _client_errors(doing: str) -> Iterator[None]:
         raise ServiceError(f"Could not {doing}: {error}") from None
 
 
-def _told(doing: str, message: str, kind: str) -> ServiceError | LimitError:
+def _told(doing: str, message: str, kind: str) -> ServiceError:
     message_given, code = message, _code(message)
     # The client wraps the service's message in its own and in that of the HTTP library, and where it does
     # not find all the headers that it looks for, it appends the whole body.
@@ -461,8 +432,6 @@ def _told(doing: str, message: str, kind: str) -> ServiceError | LimitError:
     message = re.sub(r",? Error code: \d+\.*( \{.*)?$", "", message, flags=re.DOTALL).rstrip(".") + "."
     text = f"Could not {doing}: {message}"
     status = _status(message_given)
-    if code == SESSION_NOT_ALLOWED:
-        return LimitError(text, "Use --mode batch or --mode job, or an instance of a paid plan.")
     if "Unauthorized" in kind or "NotAuthorized" in kind or kind == "InvalidAccountError":
         return AccountError(text, "Check the token and the instance of the account.", code=code)
     return ServiceError(text, status=status, code=code)

@@ -6,7 +6,9 @@ this reads the states of a whole run with one request a page, and starts in a te
 
 from __future__ import annotations
 
+import json
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -15,16 +17,20 @@ from urllib.parse import quote
 
 import httpx
 
-from qrun.errors import AccountError, ServiceError
+from qrun.errors import AccountError, LimitError, ServiceError
 from qrun.runtime.accounts import LOCAL, Account, find_account
 from qrun.runtime.records import (
     JobRecord,
     JobTimes,
     SessionRecord,
+    WorkloadRecord,
     job_record,
     job_times,
     session_record,
+    workload_record,
 )
+from qrun.runtime.replies import TOO_MANY_REQUESTS, Limited, NotSent, Unsure, retry_after, service_message
+from qrun.runtime.versions import client_application
 
 API_VERSION = "2026-04-15"
 """The version of the REST interface that qrun speaks; the one that client 0.51 sends."""
@@ -33,11 +39,19 @@ PAGE = 200
 
 _Params = list[tuple[str, str | int | float | bool | None]]
 
-_Record = TypeVar("_Record", JobRecord, JobTimes, SessionRecord)
+_Record = TypeVar("_Record", JobRecord, JobTimes, SessionRecord, WorkloadRecord)
 
 _RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
 _RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
-_LONGEST_RETRY_AFTER = 60.0
+_CREATE_TIMEOUT = httpx.Timeout(120.0, connect=10.0)
+"""Seconds: the service takes a large job in before it answers."""
+
+UNAUTHORIZED = 401
+_TOKEN_IN_USE = 10.0
+"""Seconds after which a token that was good may be good no more; one refused before was never good."""
+
+SESSION_NOT_ALLOWED = 1352
+"""The service's error code for a session on the Open plan."""
 
 
 class ControlChannel:
@@ -59,7 +73,10 @@ class ControlChannel:
         self.account = account
         self._bearer: str | None = None
         self._bearer_expires = 0.0
+        self._bearer_fetched = 0.0
         self._revived = False
+        # Jobs are sent from several threads.
+        self._lock = threading.RLock()
         self.deadline: float | None = None
         """Moment of the monotonic clock after which a request that failed is not repeated."""
         # A proxy that the shell names is not for this machine's own address.
@@ -72,7 +89,11 @@ class ControlChannel:
                 if scheme in ("http", "https")
             },
             timeout=httpx.Timeout(30.0, connect=10.0),
-            headers={"IBM-API-Version": API_VERSION, "Accept": "application/json"},
+            headers={
+                "IBM-API-Version": API_VERSION,
+                "Accept": "application/json",
+                "X-Qx-Client-Application": client_application(),
+            },
         )
 
     def __enter__(self) -> ControlChannel:
@@ -148,6 +169,98 @@ class ControlChannel:
         """
         return self._read(session_record, self._get_json(f"/sessions/{quote(session_id, safe='')}"))
 
+    def workloads(self, *, mode: str, backend: str) -> list[WorkloadRecord]:
+        """The newest of the account's batches or sessions on a backend, fifty at most, the newest first.
+
+        Args:
+            mode: ``batch`` or ``session``.
+            backend: Name of the backend.
+        """
+        params: _Params = [
+            ("user", "me"),
+            ("mode", mode),
+            ("backend", backend),
+            ("sort", "-createdAt"),
+            ("limit", 50),
+        ]
+        found = self._get_json("/workloads", params=params).get("workloads") or []
+        if not isinstance(found, list):
+            raise self._nonsense("/workloads")
+        return [self._read(workload_record, data) for data in found]
+
+    def create_job(self, body: bytes) -> str:
+        """Send a job, once, and return its ID.
+
+        Raises:
+            NotSent: The service has not seen it.
+            Limited: The service takes no more requests for now, and has not taken this one.
+            Unsure: Nobody knows whether the service has taken it. Look for its tag before sending it again.
+            ServiceError: The service refused it.
+        """
+        return self._created("/jobs", body)
+
+    def create_session(self, mode: str, backend: str, max_ttl: int | None = None) -> str:
+        """Open a batch or a session, once, and return its ID.
+
+        Args:
+            mode: ``batch`` or ``session``.
+            backend: Name of the backend to open it on.
+            max_ttl: Longest time it may live, in seconds; the service's own maximum where ``None``.
+
+        Raises:
+            LimitError: The plan of the instance has no sessions.
+            NotSent: The service has not seen the request.
+            Limited: The service takes no more requests for now.
+            Unsure: Nobody knows whether one was opened.
+            ServiceError: The service refused.
+        """
+        body = {
+            "mode": "dedicated" if mode == "session" else mode,
+            "backend": backend,
+            "instance": self.account.instance,
+            "max_ttl": max_ttl,
+        }
+        data = {name: value for name, value in body.items() if value is not None}
+        try:
+            return self._created("/sessions", json.dumps(data).encode())
+        except ServiceError as error:
+            if error.code != SESSION_NOT_ALLOWED:
+                raise
+            raise LimitError(
+                f"Could not open a session: {error.message}",
+                "Use --mode batch or --mode job, or an instance of a paid plan.",
+            ) from None
+
+    def _created(self, path: str, body: bytes) -> str:
+        """Send a request that creates something: once, because it may have been done without an answer."""
+        try:
+            headers = {**self._headers(), "Content-Type": "application/json"}
+        except httpx.HTTPError as error:
+            raise NotSent(self._unreachable(error).message) from None
+        try:
+            response = self._http.post(
+                f"{self.account.api_url}{path}", content=body, headers=headers, timeout=_CREATE_TIMEOUT
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            self._revive(error)
+            raise NotSent(self._unreachable(error).message, self._unreachable(error).hint) from None
+        except httpx.HTTPError as error:
+            raise Unsure(self._unreachable(error).message, self._unreachable(error).hint) from None
+        if self._token_expired(response):
+            return self._created(path, body)
+        if response.status_code == TOO_MANY_REQUESTS:
+            raise Limited(self._error(response, path), retry_after(response))
+        if response.status_code >= 500:
+            told = self._error(response, path)
+            raise Unsure(told.message, told.hint, status=told.status, code=told.code)
+        if not response.is_success:
+            raise self._error(response, path)
+        self._revived = False
+        try:
+            return str(response.json()["id"])
+        except (ValueError, KeyError, TypeError):
+            raise Unsure(self._nonsense(path).message, self._nonsense(path).hint) from None
+
     def cancel_job(self, job_id: str) -> bool:
         """Cancel a job; ``False`` where it had already ended."""
         try:
@@ -164,7 +277,7 @@ class ControlChannel:
         One that the service no longer knows is closed.
         """
         try:
-            self._request("PATCH", f"/sessions/{quote(session_id, safe='')}", json={"accepting_jobs": False})
+            self._request("PATCH", f"/sessions/{quote(session_id, safe='')}", body={"accepting_jobs": False})
         except ServiceError as error:
             if error.status != 404:
                 raise
@@ -204,14 +317,14 @@ class ControlChannel:
         path: str,
         *,
         params: _Params | None = None,
-        json: Any = None,
+        body: Any = None,
     ) -> httpx.Response:
         """Send a request; repeat it where that is safe. All that is sent here may be sent twice."""
         delays = iter(_RETRY_DELAYS)
         while True:
             try:
                 response = self._http.request(
-                    method, f"{self.account.api_url}{path}", params=params, json=json, headers=self._headers()
+                    method, f"{self.account.api_url}{path}", params=params, json=body, headers=self._headers()
                 )
             except httpx.HTTPError as error:
                 if self._revive(error):
@@ -223,9 +336,11 @@ class ControlChannel:
             if response.is_success:
                 self._revived = False
                 return response
+            if self._token_expired(response):
+                continue
             if response.status_code not in _RETRIED or (delay := self._next(delays)) is None:
                 raise self._error(response, path)
-            time.sleep(_retry_after(response) or delay * random.uniform(0.8, 1.2))  # noqa: S311
+            time.sleep(retry_after(response) or delay * random.uniform(0.8, 1.2))  # noqa: S311
 
     def _next(self, delays: Iterator[float]) -> float | None:
         """How long to wait before asking again; ``None`` where it has been long enough."""
@@ -245,19 +360,33 @@ class ControlChannel:
         """Start the local service again where it has gone; it takes up its jobs where it left them."""
         if self.account.name != LOCAL or not isinstance(error, httpx.ConnectError) or self._revived:
             return False
-        self._revived = True
-        self.account = find_account(LOCAL)
-        self._bearer = None
+        with self._lock:
+            if self._revived:
+                return False
+            self._revived = True
+            self.account = find_account(LOCAL)
+            self._bearer = None
         return True
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._access_token()}", "Service-CRN": self.account.instance or ""}
 
     def _access_token(self) -> str:
-        if self._bearer is None or time.monotonic() > self._bearer_expires:
-            self._bearer, lifetime = self._fetch_access_token()
-            self._bearer_expires = time.monotonic() + 0.8 * lifetime
-        return self._bearer
+        with self._lock:
+            # The monotonic clock stands still while the machine sleeps, and tokens expire meanwhile.
+            if self._bearer is None or time.time() > self._bearer_expires:
+                self._bearer, lifetime = self._fetch_access_token()
+                self._bearer_fetched = time.time()
+                self._bearer_expires = self._bearer_fetched + 0.8 * lifetime
+            return self._bearer
+
+    def _token_expired(self, response: httpx.Response) -> bool:
+        """Whether a request was refused for a token that has been in use for a while, and is gone now."""
+        with self._lock:
+            if response.status_code != UNAUTHORIZED or time.time() - self._bearer_fetched < _TOKEN_IN_USE:
+                return False
+            self._bearer = None
+            return True
 
     def _fetch_access_token(self) -> tuple[str, float]:
         form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": self.account.token}
@@ -285,7 +414,7 @@ class ControlChannel:
         )
 
     def _error(self, response: httpx.Response, path: str) -> ServiceError:
-        message, code, solution = _service_message(response)
+        message, code, solution = service_message(response)
         if response.status_code in (401, 403):
             return AccountError(
                 f"{self._where()} refused the account {self.account.name!r}: {message}",
@@ -299,22 +428,3 @@ class ControlChannel:
             status=response.status_code,
             code=code,
         )
-
-
-def _service_message(response: httpx.Response) -> tuple[str, int | None, str | None]:
-    """Message, code and solution of an error body: ``{"errors": [{code, message, solution}]}``."""
-    try:
-        data = response.json()
-        first = (data.get("errors") or [data.get("error") or {}])[0]
-        message, code = str(first.get("message") or response.reason_phrase), first.get("code")
-        return message, int(code) if code is not None else None, first.get("solution") or None
-    except (ValueError, AttributeError, TypeError, IndexError):
-        return response.text[:200] or response.reason_phrase, None, None
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    try:
-        seconds = float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
-        return None
-    return min(seconds, _LONGEST_RETRY_AFTER) if seconds >= 0 else None

@@ -114,6 +114,19 @@ class SessionRecord:
         return self.state == "closed"
 
 
+@dataclass(frozen=True)
+class WorkloadRecord:
+    """One batch or session as the list of workloads has it."""
+
+    id: str
+    accepting_jobs: bool
+
+
+def workload_record(data: Mapping[str, Any]) -> WorkloadRecord:
+    """Read an item of ``GET /workloads``."""
+    return WorkloadRecord(str(data["id"]), accepting_jobs=bool(data.get("accepting_jobs")))
+
+
 def job_record(data: Mapping[str, Any]) -> JobRecord:
     """Read a job object of the REST interface."""
     state_data = data.get("state") or {}

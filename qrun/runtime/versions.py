@@ -37,6 +37,17 @@ def require_client() -> str:
     return version
 
 
+def client_application() -> str:
+    """What qrun says of itself to the service, in the client's form: packages and versions."""
+    found = []
+    for name in ("qiskit-ibm-runtime", "qiskit", "qiskit-qrun"):
+        try:
+            found.append(f"{name.replace('-', '_')}-{metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return f"qiskit-version-2/{','.join(found)}/qrun"
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     head = version.split("+")[0].split(".")
     return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in head[:2])

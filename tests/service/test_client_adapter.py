@@ -6,6 +6,7 @@ When one of these fails after an upgrade of qiskit-ibm-runtime, ``qrun/runtime/c
 from __future__ import annotations
 
 import inspect
+import json
 import os
 
 import pytest
@@ -66,14 +67,6 @@ def test_private_session_run_takes_what_primitives_give_it():
     assert "create_new" in inspect.signature(Session.__init__).parameters
 
 
-def test_private_service_run_takes_what_a_session_gives_it():
-    from qiskit_ibm_runtime import QiskitRuntimeService
-
-    assert {"program_id", "inputs", "options", "calibration_id"} <= set(
-        inspect.signature(QiskitRuntimeService._run).parameters
-    )
-
-
 def test_private_decoders_are_there():
     from qiskit_ibm_runtime.decoders.defaults import DEFAULT_DECODERS
 
@@ -105,20 +98,56 @@ def test_a_prepared_job_is_sent_later_and_its_stored_result_decoded(
     assert (sampler.program_id, estimator.program_id) == expected
     with ControlChannel(account) as channel:
         before = len(channel.jobs(tags=["t-s"]))
-        opened = client.open_mode(mode, backend)
-        ids = [opened.send(sampler), opened.send(estimator)]
-        if opened.session_id:
-            channel.close_session(opened.session_id)
-        assert (opened.session_id is None) == (mode == "job")
+        session_id = None if mode == "job" else channel.create_session(mode, "fake_manila")
+        ids = [channel.create_job(_body(job, session_id)) for job in (sampler, estimator)]
+        if session_id:
+            channel.close_session(session_id)
         jobs = channel.jobs(tags=["t-s"])
         assert len(jobs) == before + 1, "preparing sends nothing, sending sends once"
-        assert jobs[-1].session_id == opened.session_id
+        assert jobs[-1].session_id == session_id
         _wait(channel, ids)
         counts = decode_result(expected[0], channel.result_text(ids[0]))[0].data.meas.get_counts()
         assert sum(counts.values()) == 100
         assert decode_result(expected[1], channel.result_text(ids[1]))[0].data.evs == pytest.approx(
             1, abs=0.3
         )
+
+
+def _body(job, session_id=None):
+    head, params = job.request()
+    more = {"session_id": session_id} if session_id else {}
+    return json.dumps({**head, **more, "params": json.loads(params)}).encode()
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_what_is_sent_is_what_the_client_would_send(client, backend, bell, generation, monkeypatch):
+    """The client's own sending, as far as its last call, against the request that qrun makes of the job."""
+    job = client.prepare(
+        SAMPLER,
+        [(bell,)],
+        backend=backend,
+        options={"max_execution_time": 77} | ({} if generation == CLIENT_SIDE else {"default_shots": 9}),
+        tags=["t-a", "t-b"],
+        shots=100,
+        generation=generation,
+    )
+    sent = []
+
+    class Stop(Exception):
+        pass
+
+    def post(self, url, **arguments):
+        sent.append(json.loads(arguments["data"]))
+        raise Stop
+
+    from qiskit_ibm_runtime.api.session import RetrySession
+
+    monkeypatch.setattr(RetrySession, "post", post)
+    arguments = {**job.arguments, "options": {**job.arguments["options"], "backend": backend}}
+    with pytest.raises(Stop):
+        client._service._run(program_id=job.program_id, **arguments)
+    assert json.loads(_body(job)) == sent[0]
+    assert sent[0]["cost"] == 77
 
 
 def _wait(channel, ids):
@@ -171,17 +200,17 @@ def test_the_plan_of_the_instance_is_told(client):
     assert client.plan_name()
 
 
-def test_m16_times_to_live_are_the_services(account, client, backend):
-    opened = client.open_mode("session", backend, max_time=1234)
+def test_m16_times_to_live_are_the_services(account):
     with ControlChannel(account) as channel:
-        session = channel.session(opened.session_id)
+        session_id = channel.create_session("session", "fake_manila", max_ttl=1234)
+        session = channel.session(session_id)
         assert (session.mode, session.interactive_ttl_seconds, session.max_ttl_seconds) == (
             "session",
             60,
             1234,
         )
-        channel.close_session(opened.session_id)
-        assert channel.session(opened.session_id).closed
+        channel.close_session(session_id)
+        assert channel.session(session_id).closed
         channel.close_session("00000000-0000-0000-0000-000000000000")
 
 

@@ -10,7 +10,7 @@ import stat
 import pytest
 
 from qrun.errors import ServiceError, UsageError
-from qrun.ledger import INCOMPLETE, SUBMITTED, Ledger, LedgerPub, job_tag, new_run_id
+from qrun.ledger import INCOMPLETE, SUBMITTED, Ledger, LedgerPub, NewJob, job_tag, new_run_id
 
 PUB = LedgerPub(0, "counts", "bell", "sampler", 0, 0, 1000, None, ())
 
@@ -28,7 +28,7 @@ def _add(ledger: Ledger, name: str = "bell", jobs: int = 1, **more) -> str:
             "workload_path": "w.yaml",
             "workload_text": "name: bell",
             "versions": {"qiskit": "2"},
-            "jobs": ["sampler"] * jobs,
+            "jobs": [NewJob("sampler")] * jobs,
             "pubs": [PUB],
             **more,
         }
@@ -54,7 +54,7 @@ def test_a_run_is_on_record_before_anything_is_sent(ledger):
 def test_the_life_of_a_run(ledger):
     run_id = _add(ledger)
     ledger.session_opened(run_id, "s1")
-    ledger.job_accepted(run_id, 0, "j1")
+    ledger.jobs_accepted(run_id, {job_tag(run_id, 0): "j1"})
     ledger.session_closed("s1")
     ledger.set_state(run_id, SUBMITTED)
     ledger.set_job_states(run_id, {"j1": ("DONE", None)})
@@ -112,7 +112,7 @@ def test_a_session_of_a_process_that_is_still_at_it_is_not_left_open(ledger):
 
 def test_a_run_that_stopped_half_way_has_ended_when_its_accepted_jobs_have(ledger):
     run_id = _add(ledger, jobs=2)
-    ledger.job_accepted(run_id, 0, "j1")
+    ledger.jobs_accepted(run_id, {job_tag(run_id, 0): "j1"})
     ledger.set_state(run_id, INCOMPLETE)
     assert not ledger.run(run_id).ended
     ledger.set_job_states(run_id, {"j1": ("DONE", None)})
@@ -126,11 +126,11 @@ def _write_many(path):
 
 
 def test_a_ledger_of_an_older_qrun_is_brought_up_to_date(tmp_path):
-    from qrun.ledger import _MIGRATIONS
+    from qrun.ledger.schema import MIGRATIONS
 
     path = tmp_path / "old.sqlite"
     with sqlite3.connect(path, isolation_level=None) as db:
-        _MIGRATIONS[0](db)
+        MIGRATIONS[0](db)
         db.execute("PRAGMA user_version = 1")
         db.execute("INSERT INTO runs VALUES ('r1', 'n', '2026-11-22T00:00:00+00:00', 'local', NULL, 'b', 'job', "
                    "'submitted', NULL, NULL, 'w', 't', '{}', 1)")  # fmt: skip

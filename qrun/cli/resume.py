@@ -1,0 +1,40 @@
+"""``qrun resume``: finish what a run still has to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qrun.cli import options
+
+if TYPE_CHECKING:
+    from qrun.run.resume import Resumed
+
+
+def resume(
+    ids: options.RunIds,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then follow the run and print its results.")
+    ] = False,
+    quiet: options.Quiet = False,
+    no_progress: options.NoProgress = False,
+) -> None:
+    """Finish what runs still have to do: send unsent jobs, collect results, close what is open."""
+    from qrun.cli.again import each_run
+    from qrun.run.resume import resume_run
+
+    each_run(ids, resume_run, tell, watch=watch, quiet=quiet, live=not no_progress)
+
+
+def tell(done: Resumed) -> str:
+    """What was left to do."""
+    if done.nothing:
+        return "nothing was left to do"
+    parts = {
+        "sent": done.sent,
+        "found on the service": done.adopted,
+        "results collected": done.collected,
+        "closed": done.closed,
+    }
+    return ", ".join(f"{number} {what}" for what, number in parts.items() if number)

@@ -1,0 +1,133 @@
+"""Finishing what a run still has to do, whatever stopped it, and sending again what failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from qrun.errors import Interrupted
+from qrun.ledger import Ledger, Run
+from qrun.run.failures import reason_of
+from qrun.run.follow import look
+from qrun.run.listening import Listener, Stop
+from qrun.run.results import collect, forget_document
+from qrun.run.submit import finish_sending
+from qrun.runtime.control import ControlChannel
+
+_ASK_AGAIN = 0.2
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What was left to do, and has been done."""
+
+    run: Run
+    sent: int
+    """Jobs that had not been sent."""
+    adopted: int
+    """Jobs that the service had, without the ledger knowing."""
+    collected: int
+    """Results that had not been fetched."""
+    closed: int
+    """Batches or sessions that had been left open."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there was nothing left to do."""
+        return not (self.sent or self.adopted or self.collected or self.closed)
+
+
+def resume_run(channel: ControlChannel, ledger: Ledger, run: Run, listener: Listener, stop: Stop) -> Resumed:
+    """Finish what a run still has to do. Safe at any time, twice, and in two processes at once.
+
+    Args:
+        channel: The control channel to the run's service.
+        ledger: The ledger.
+        run: The run.
+        listener: Told how jobs are sent.
+        stop: Whether to go on.
+
+    Raises:
+        Interrupted: ``stop`` said so.
+        ServiceError: The service refused a job, or can't be reached.
+    """
+    with alone(ledger, run.id, stop):
+        return finish(channel, ledger, run.id, listener, stop)
+
+
+def finish(channel: ControlChannel, ledger: Ledger, run_id: str, listener: Listener, stop: Stop) -> Resumed:
+    """What :func:`resume_run` does, in a process that holds the run already."""
+    before = ledger.run(run_id)
+    look(channel, ledger, before)
+    adopted = len(before.unsent) - len(ledger.run(run_id).unsent)
+    unsent = len(ledger.run(run_id).unsent)
+    finish_sending(channel, ledger, run_id, listener, stop)
+    progress = look(channel, ledger, ledger.run(run_id))
+    collect(channel, ledger, ledger.run(run_id), progress.jobs)
+    after = ledger.run(run_id)
+    return Resumed(
+        run=after,
+        sent=unsent - len(after.unsent),
+        adopted=adopted,
+        collected=_collected(after) - _collected(before),
+        closed=sum(session.session_id is not None and not session.closed for session in before.sessions),
+    )
+
+
+def retry_run(
+    channel: ControlChannel,
+    ledger: Ledger,
+    run: Run,
+    only: frozenset[str],
+    listener: Listener,
+    stop: Stop,
+) -> Resumed:
+    """Send jobs that failed or were cancelled once more, as a new attempt in the same run.
+
+    A job whose last attempt goes on, or has completed, is never sent again, so that two retries at once send
+    each but once.
+
+    Args:
+        channel: The control channel to the run's service.
+        ledger: The ledger.
+        run: The run.
+        only: Reasons; jobs that failed for any other are left alone. All where empty.
+        listener: Told how jobs are sent.
+        stop: Whether to go on.
+
+    Raises:
+        Interrupted: ``stop`` said so.
+        ServiceError: The service refused a job, or can't be reached.
+    """
+    with alone(ledger, run.id, stop):
+        look(channel, ledger, ledger.run(run.id))
+        failed = [
+            job.index
+            for job in ledger.run(run.id).jobs
+            if (reason := reason_of(job)) is not None and (not only or reason in only)
+        ]
+        if failed:
+            ledger.attempt_again(run.id, failed)
+            forget_document(run)
+        return finish(channel, ledger, run.id, listener, stop)
+
+
+@contextmanager
+def alone(ledger: Ledger, run_id: str, stop: Stop) -> Iterator[None]:
+    """Hold a run, once no other process does.
+
+    Raises:
+        Interrupted: ``stop`` said so before.
+    """
+    while ledger.held_by_others(run_id):
+        if stop.asked:
+            raise Interrupted(f"Another qrun is sending the jobs of run {run_id}.", "It goes on.")
+        time.sleep(_ASK_AGAIN)
+    with ledger.hold(run_id):
+        yield
+
+
+def _collected(run: Run) -> int:
+    return sum(job.result_file is not None for job in run.jobs)
