@@ -39,14 +39,19 @@ def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[Jo
             raise ServiceError(
                 f"Job {job.id} is done but the service has no result of it.", "Try again later."
             )
-        name = f"{job.id}.{job.program or 'result'}.json"
-        _write(_folder(run) / name, text)
-        ledger.set_result_file(run.id, job.id, name, _checksum(text))
+        keep_result(ledger, run.id, job, text)
     run = ledger.run(run.id)
     if has_all_results(run):
         # Nothing will be sent again.
         drop_payloads(run)
     return run
+
+
+def keep_result(ledger: Ledger, run_id: str, job: JobRecord, text: str) -> None:
+    """Keep a job's result as the service wrote it."""
+    name = f"{job.id}.{job.program or 'result'}.json"
+    _write(config.results_folder(run_id) / name, text)
+    ledger.set_result_file(run_id, job.id, name, _checksum(text))
 
 
 def forget_document(run: Run) -> None:
@@ -91,7 +96,7 @@ def _decode(run: Run) -> dict[str, Any]:
     for pub in run.pubs:
         job = run.jobs[pub.job_index]
         if job.result_file and job.index not in results:
-            results[job.index] = _read_result(run, job)
+            results[job.index] = read_result(run, job)
         pubs.append(_pub_entry(pub, job, results.get(job.index)))
     return {
         "run": run.id,
@@ -103,7 +108,8 @@ def _decode(run: Run) -> dict[str, Any]:
     }
 
 
-def _read_result(run: Run, job: LedgerJob) -> Any:
+def read_result(run: Run, job: LedgerJob) -> Any:
+    """The result object that the client makes of a job's kept result."""
     from qrun.runtime.client import decode_result
 
     assert job.result_file is not None

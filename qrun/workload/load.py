@@ -78,9 +78,9 @@ class Workload:
     loops: tuple[Loop, ...] = ()
 
     @property
-    def every_pub(self) -> tuple[Pub, ...]:
-        """The PUBs, and after them those that the loops run again and again."""
-        return (*self.pubs, *(pub for loop in self.loops for pub in loop.pubs))
+    def whole(self) -> Workload:
+        """The workload with the PUBs that its loops run again and again after its own."""
+        return replace(self, pubs=(*self.pubs, *(pub for loop in self.loops for pub in loop.pubs)))
 
     @property
     def name(self) -> str:
@@ -184,7 +184,15 @@ class _Loader:
             return []
         from qrun.workload.loops import LoopBuilder
 
-        builder = LoopBuilder(self._file, self._document, self._python, self._numbers, self._loop_pub)
+        builder = LoopBuilder(
+            self._file,
+            self._document,
+            self._python,
+            self._numbers,
+            self._loop_pub,
+            self._circuits,
+            self._observables,
+        )
         found = builder.build(len(self._ready))
         self.mistakes += builder.mistakes
         return found

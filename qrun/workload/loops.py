@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qrun.errors import WorkloadError
 from qrun.workload.arithmetic import number
 from qrun.workload.arrays import DISTRIBUTIONS, Numbers
-from qrun.workload.circuits import AlreadyTold
+from qrun.workload.circuits import AlreadyTold, Circuits
 from qrun.workload.document import Document, Location
 from qrun.workload.load import ESTIMATOR, Pub
 from qrun.workload.model import FiniteDifference, LoopPub, LoopSpec, Minimize, PubSpec, WorkloadFile
+from qrun.workload.observables import Observables
 from qrun.workload.optimizer_methods import check_optimizer
 from qrun.workload.parameter_shift import Inputs, NoParameterShift, plain_inputs, shifted_inputs
 from qrun.workload.parameters import build_parameter_values
@@ -55,6 +56,10 @@ class Loop:
     optimizer: Callable[..., Any] | None = field(repr=False)
     """The user's own."""
     location: Location
+    circuits: Mapping[str, QuantumCircuit] = field(default_factory=dict, repr=False)
+    """The file's circuits by name, for a driver."""
+    observable: Callable[[str, int], Any] | None = field(default=None, repr=False)
+    """The file's observables by name and number of qubits, for a driver."""
 
     @property
     def method(self) -> str:
@@ -73,6 +78,8 @@ class LoopBuilder:
         python: Finds the user's functions.
         numbers: Makes arrays of numbers.
         make_pub: Makes a PUB without parameter values.
+        circuits: The file's circuits.
+        observables: The file's observables.
     """
 
     def __init__(
@@ -82,12 +89,16 @@ class LoopBuilder:
         python: PythonSources,
         numbers: Numbers,
         make_pub: MakePub,
+        circuits: Circuits,
+        observables: Observables,
     ) -> None:
         self._file = file
         self._document = document
         self._python = python
         self._numbers = numbers
         self._make_pub = make_pub
+        self._circuits = circuits
+        self._observables = observables
         self.mistakes: list[WorkloadError] = []
 
     def build(self, first_index: int) -> list[Loop]:
@@ -172,7 +183,17 @@ class LoopBuilder:
             drive=self._python.function(spec.drive.python, (*location, "drive")),
             optimizer=None,
             location=location,
+            circuits=self._named_circuits(),
+            observable=lambda name, width: self._observables.array(name, width, ("observables", name)),
         )
+
+    def _named_circuits(self) -> dict[str, QuantumCircuit]:
+        """The file's circuits by name, members of groups by theirs."""
+        made = {}
+        for name in self._file.circuits:
+            for built in self._circuits.get(name, ("circuits", name), name):
+                made[built.name] = built.circuit
+        return made
 
     def _pubs(
         self, name: str, spec: LoopSpec, minimize: Minimize, location: Location, first_index: int

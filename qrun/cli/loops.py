@@ -1,0 +1,161 @@
+"""Loops in the terminal: driven to their end, shown as they go, or as JSON lines in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from qrun.errors import ExitCode
+
+if TYPE_CHECKING:
+    from qrun.ledger import Ledger, Run
+    from qrun.run.loops.engine import Outcome
+    from qrun.run.loops.evaluating import Watcher
+    from qrun.run.prepare import Ready
+    from qrun.runtime.client import RuntimeClient
+
+
+def drive_new(
+    ready: Ready,
+    client: RuntimeClient,
+    ledger: Ledger,
+    *,
+    settings: tuple[str, ...],
+    trusted: bool,
+    cache: bool,
+    quiet: bool,
+    live: bool,
+    as_json: bool = False,
+) -> None:
+    """Run a workload with loops to its end, and say what came of it on standard error.
+
+    Raises:
+        Interrupted: A signal came; the run can be resumed.
+        SystemExit: With code 1 where a loop failed.
+    """
+    from qrun.run.loops.driving import submit_loops
+
+    def drive(teller: Any, stop: Any, watcher: Watcher) -> dict[str, Outcome]:
+        return submit_loops(
+            ready,
+            client,
+            ledger,
+            teller,
+            stop,
+            watcher,
+            settings=settings,
+            trusted=trusted,
+            cache=cache,
+        )
+
+    _driven(
+        drive,
+        ready.run_id,
+        ready.mode.mode,
+        client,
+        ledger,
+        {loop.name: loop.method for loop in ready.workload.loops},
+        quiet=quiet,
+        live=live,
+        as_json=as_json,
+    )
+
+
+def drive_again(run: Run, ledger: Ledger, *, quiet: bool, live: bool, as_json: bool = False) -> None:
+    """Go on with the loops of a run.
+
+    Raises:
+        Interrupted: A signal came; the run can be resumed.
+        SystemExit: With code 1 where a loop failed.
+    """
+    from qrun.cli.targets import account_of
+    from qrun.run.loops.driving import LOOPS, resume_loops
+    from qrun.runtime.client import RuntimeClient
+
+    client = RuntimeClient(account_of(run))
+    methods = {name: about["method"] for name, about in run.settings[LOOPS].items()}
+    _driven(
+        lambda teller, stop, watcher: resume_loops(client, ledger, run, teller, stop, watcher),
+        run.id,
+        run.mode,
+        client,
+        ledger,
+        methods,
+        quiet=quiet,
+        live=live,
+        as_json=as_json,
+    )
+
+
+def _driven(
+    drive: Callable[[Any, Any, Watcher], dict[str, Outcome]],
+    run_id: str,
+    mode: str,
+    client: RuntimeClient,
+    ledger: Ledger,
+    methods: Mapping[str, str],
+    *,
+    quiet: bool,
+    live: bool,
+    as_json: bool,
+) -> None:
+    from qrun.cli.console import say
+    from qrun.cli.signals import Finishing
+    from qrun.cli.telling import Teller
+
+    talk: Callable[[str], None] = (lambda _: None) if quiet else say
+    account = client.account.at_instance(client.instance)
+    with (
+        Finishing(lambda: say("stopping after the evaluations in hand …")) as stop,
+        _view(methods, quiet=quiet, live=live, as_json=as_json) as watcher,
+    ):
+        outcomes = drive(Teller(run_id, mode, account, talk), stop, watcher)
+    _report(run_id, client, ledger, talk)
+    failed = {name: outcome for name, outcome in outcomes.items() if outcome.state == "failed"}
+    for name, outcome in failed.items():
+        say(f"{name}: failed: {outcome.reason}", style="red")
+    if failed:
+        say(f"  hint: evaluate again what failed with: qrun resume {run_id}", style="cyan")
+        raise SystemExit(ExitCode.JOB_FAILED)
+
+
+def _report(run_id: str, client: RuntimeClient, ledger: Ledger, talk: Callable[[str], None]) -> None:
+    """What came of each loop, and what the sharing of the session saved."""
+    from qrun.cli.loop_drawing import loop_line, sharing_lines
+    from qrun.ledger.loops import LoopLedger
+    from qrun.run.loops.sharing import sharing_of
+    from qrun.run.loops.trajectory import trajectory
+    from qrun.runtime.control import ControlChannel
+
+    run = ledger.run(run_id)
+    documents = [trajectory(ledger, run, record) for record in LoopLedger(ledger, run_id).loops()]
+    for document in documents:
+        talk(loop_line(document))
+    with ControlChannel(client.account.at_instance(client.instance)) as channel:
+        for line in sharing_lines(sharing_of(channel, ledger, run)):
+            talk(line)
+
+
+def _view(
+    methods: Mapping[str, str], *, quiet: bool, live: bool, as_json: bool
+) -> AbstractContextManager[Watcher]:
+    from qrun.cli.console import err
+    from qrun.cli.loop_view import JsonLines, Lines, LiveLoops, Silent
+
+    if as_json:
+        return nullcontext(JsonLines())
+    if quiet:
+        return nullcontext(Silent())
+    if live and err().is_terminal:
+        return LiveLoops(methods)
+    return nullcontext(Lines())
+
+
+def print_loops(ledger: Ledger, run: Run) -> None:
+    """What came of each loop of a run, as a table on standard output."""
+    from qrun.cli.loop_results import draw_loops
+    from qrun.ledger.loops import LoopLedger
+    from qrun.run.loops.trajectory import trajectory
+
+    draw_loops([trajectory(ledger, run, record) for record in LoopLedger(ledger, run.id).loops()])
