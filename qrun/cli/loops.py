@@ -88,6 +88,33 @@ def drive_again(run: Run, ledger: Ledger, *, quiet: bool, live: bool, as_json: b
     )
 
 
+def resume_loops_first(ids: list[str], *, watch: bool, quiet: bool, live: bool) -> list[str]:
+    """Go on with those of the runs that have loops which have not ended.
+
+    Returns:
+        The other runs' IDs.
+    """
+    from qrun.cli.console import print_line
+    from qrun.cli.targets import find_runs
+    from qrun.ledger import Ledger
+    from qrun.run.loops.driving import unfinished
+
+    others = []
+    with Ledger() as ledger:
+        for run in find_runs(ids, ledger):
+            if not unfinished(ledger, run):
+                others.append(run.id)
+                continue
+            try:
+                drive_again(run, ledger, quiet=quiet, live=live)
+            finally:
+                if not watch:
+                    print_line(run.id)
+            if watch:
+                print_loops(ledger, ledger.run(run.id))
+    return others
+
+
 def _driven(
     drive: Callable[[Any, Any, Watcher], dict[str, Outcome]],
     run_id: str,

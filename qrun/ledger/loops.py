@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from qrun.ledger.records import job_tag
 from qrun.ledger.store import Ledger, NewJob, insert, job_row
 
 RUNNING = "running"
@@ -58,25 +59,30 @@ class LoopLedger:
 
     def begin(
         self, loop: str, number: int, asked: Mapping[str, Any], primitive: str, timing: Mapping[str, Any]
-    ) -> tuple[Evaluation, bool]:
+    ) -> tuple[Evaluation, bool, bool]:
         """The recorded evaluation of that number, or the intent of a new one with a job of its own.
 
+        The job of a new one counts as attempted already.
+
         Returns:
-            The evaluation, and whether others had been recorded under this and later numbers that the optimizer
+            The evaluation, whether it is new, and whether others had been recorded under this and later numbers that the optimizer
             does not ask for any more. They stay in the ledger, and count no longer.
         """
         text = json.dumps(asked, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
-        diverged = False
+        diverged = new = False
         with self._ledger.transaction() as db:
             found = self._row(db, loop, number)
             if found is not None and found["key"] != key:
                 self._set_aside(db, loop, number)
                 found, diverged = None, True
             if found is None:
+                new = True
                 [last] = db.execute("SELECT max(idx) FROM jobs WHERE run_id = ?", (self._run_id,))
                 index = 0 if last[0] is None else last[0] + 1
                 insert(db, "jobs", [job_row(self._run_id, index, NewJob(primitive))])
+                # It is sent at once: one transaction, and one wait for the disk, for both.
+                self._ledger.jobs_attempted(self._run_id, [job_tag(self._run_id, index)])
                 row = {
                     "run_id": self._run_id,
                     "loop": loop,
@@ -91,7 +97,7 @@ class LoopLedger:
                 insert(db, "evaluations", [row])
                 found = self._row(db, loop, number)
             assert found is not None
-            return _evaluation(found), diverged
+            return _evaluation(found), new, diverged
 
     def answer(self, loop: str, number: int, reply: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         """What an evaluation gave; written before the optimizer is told."""
@@ -100,15 +106,6 @@ class LoopLedger:
                 "UPDATE evaluations SET reply = ?, timing = json_patch(timing, ?) "
                 "WHERE run_id = ? AND loop = ? AND branch = 0 AND number = ?",
                 (json.dumps(dict(reply)), json.dumps(dict(timing)), self._run_id, loop, number),
-            )
-
-    def note_timing(self, loop: str, number: int, timing: Mapping[str, Any]) -> None:
-        """More of when an evaluation's job did what."""
-        with self._ledger.transaction() as db:
-            db.execute(
-                "UPDATE evaluations SET timing = json_patch(timing, ?) "
-                "WHERE run_id = ? AND loop = ? AND branch = 0 AND number = ?",
-                (json.dumps(dict(timing)), self._run_id, loop, number),
             )
 
     def evaluations(self, loop: str) -> list[Evaluation]:

@@ -49,9 +49,22 @@ def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[Jo
 
 def keep_result(ledger: Ledger, run_id: str, job: JobRecord, text: str) -> None:
     """Keep a job's result as the service wrote it."""
-    name = f"{job.id}.{job.program or 'result'}.json"
-    _write(config.results_folder(run_id) / name, text)
-    ledger.set_result_file(run_id, job.id, name, _checksum(text))
+    write_result(run_id, job, text)
+    note_result(ledger, run_id, job, text)
+
+
+def write_result(run_id: str, job: JobRecord, text: str) -> None:
+    """Write a job's result to its file."""
+    _write(config.results_folder(run_id) / _result_file(job), text)
+
+
+def note_result(ledger: Ledger, run_id: str, job: JobRecord, text: str) -> None:
+    """Note where a job's result is, or will be in a moment; a file that is missing is fetched again."""
+    ledger.set_result_file(run_id, job.id, _result_file(job), _checksum(text))
+
+
+def _result_file(job: JobRecord) -> str:
+    return f"{job.id}.{job.program or 'result'}.json"
 
 
 def forget_document(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qrun.errors import QrunError, UsageError
 from qrun.ledger import INCOMPLETE, SUBMITTED, SUBMITTING, Ledger, Run
-from qrun.ledger.loops import RUNNING, LoopLedger
+from qrun.ledger.loops import FAILED, RUNNING, LoopLedger
 from qrun.run.backend import compile_for
 from qrun.run.follow import look
 from qrun.run.listening import Listener, Stop
@@ -42,9 +43,9 @@ _READ_AGAIN = "read_again"
 """Where they keep how its workload was read."""
 
 
-def has_loops(run: Run) -> bool:
-    """Whether a run has loops, which only :func:`resume_loops` can finish."""
-    return bool(run.settings.get(LOOPS))
+def unfinished(ledger: Ledger, run: Run) -> bool:
+    """Whether a run has loops that have not come to their end, which only :func:`resume_loops` can finish."""
+    return any(record.state in (RUNNING, FAILED) for record in LoopLedger(ledger, run.id).loops())
 
 
 def submit_loops(
@@ -151,9 +152,12 @@ def _drive(
         if unsent:
             Sender(channel, ledger, run, session_id, listener, stop).send(unsent)
         ittl = channel.session(session_id).interactive_ttl_seconds if session_id else None
-        with Poller(channel, run.tag, fast=run.mode == "session", trouble=listener.troubled) as poller:
+        with (
+            ThreadPoolExecutor(max_workers=1) as writing,
+            Poller(channel, run.tag, fast=run.mode == "session", trouble=listener.troubled) as poller,
+        ):
             shared = Shared(
-                run, session_id, channel, poller, listener, stop, threading.Event(), watcher
+                run, session_id, channel, poller, listener, stop, threading.Event(), watcher, writing
             )
             outcomes = Engine(loops, shared, ledger, ittl).run()
         state = SUBMITTED

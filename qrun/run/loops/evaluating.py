@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ from qrun.run.listening import Listener, Stop
 from qrun.run.loops.polling import Halted, Poller
 from qrun.run.patience import Patience
 from qrun.run.payloads import request_body
-from qrun.run.results import keep_result
+from qrun.run.results import note_result, write_result
 from qrun.run.sending import LOOKS, find_by_tag
 from qrun.runtime.client import decode_result
 from qrun.runtime.control import ControlChannel
@@ -61,6 +62,8 @@ class Shared:
     halt: threading.Event
     """Set when all loops are to stop where they are."""
     watcher: Watcher
+    writing: Executor
+    """Writes results to their files, for which no optimizer need wait: the reply is in the ledger."""
 
 
 class Evaluator:
@@ -115,14 +118,14 @@ class Evaluator:
         if number not in self._recorded:
             self._obey(number)
         timing = {"asked": now, "iteration": self.iteration}
-        evaluation, diverged = self._records.begin(self._name, number, asked, primitive, timing)
+        evaluation, new, diverged = self._records.begin(self._name, number, asked, primitive, timing)
         if diverged:
             self._diverged(number)
         if evaluation.reply is not None:
             self.replayed += 1
             self._event("replayed", evaluation, evaluation.reply)
             return evaluation, evaluation.reply
-        reply = self._run(evaluation, encode, interpret, now)
+        reply = self._run(evaluation, new, encode, interpret, now)
         return evaluation, reply
 
     def _diverged(self, number: int) -> None:
@@ -133,20 +136,21 @@ class Evaluator:
     def _run(
         self,
         evaluation: Evaluation,
+        new: bool,
         encode: Encode,
         interpret: Callable[[Sequence[Any]], Mapping[str, Any]],
         asked_at: float,
     ) -> Mapping[str, Any]:
-        job, sent = self._sent(evaluation, encode)
+        job, sent = self._sent(evaluation, new, encode)
         assert job.job_id is not None
         record = self._shared.poller.wait(job.job_id, self._shared.halt)
         noticed = time.time()
-        self._note_state(record)
         if record.state != DONE:
+            self._note_state(record)
             raise JobFailed(f"job {record.id} is {record.state}: {record.reason or 'no reason given'}")
         text = self._result(record)
         fetched = time.time()
-        keep_result(self._ledger, self._shared.run.id, record, text)
+        self._shared.writing.submit(write_result, self._shared.run.id, record, text)
         reply = interpret(decode_result(record.program or "estimator", text))
         qpu = record.usage.seconds
         timing = {
@@ -157,13 +161,16 @@ class Evaluator:
             # From a result to the next submission, without what the optimizer and the cost function took.
             "own": None if sent is None or not self._told else sent - asked_at + self._told,
         }
-        self._records.answer(self._name, evaluation.number, reply, {**timing, "answered": time.time()})
+        with self._ledger.transaction():
+            self._note_state(record)
+            note_result(self._ledger, self._shared.run.id, record, text)
+            self._records.answer(self._name, evaluation.number, reply, {**timing, "answered": time.time()})
         self._qpu += qpu or 0.0
         self._event("evaluated", evaluation, reply, job=job.job_id, timing=timing)
         self._told = time.time() - fetched
         return reply
 
-    def _sent(self, evaluation: Evaluation, encode: Encode) -> tuple[LedgerJob, float | None]:
+    def _sent(self, evaluation: Evaluation, new: bool, encode: Encode) -> tuple[LedgerJob, float | None]:
         """The evaluation's job, which the service has, and when it was sent now."""
         run_id = self._shared.run.id
         job = self._ledger.job(run_id, evaluation.job_index)
@@ -172,12 +179,13 @@ class Evaluator:
             job = self._ledger.job(run_id, job.index)
         if job.job_id is not None:
             return job, None
-        if job.attempted is not None and (found := find_by_tag(self._shared.channel, job, LOOKS)):
+        if not new and job.attempted is not None and (found := find_by_tag(self._shared.channel, job, LOOKS)):
             self._ledger.jobs_accepted(run_id, {job.tag: found})
             return self._ledger.job(run_id, job.index), None
         head, params = encode()
         body = request_body(head, params, job.tag, self._shared.session_id)
-        self._ledger.jobs_attempted(run_id, [job.tag])
+        if not new:
+            self._ledger.jobs_attempted(run_id, [job.tag])
         sent = time.time()
         job_id = self._send(job, body)
         self._ledger.jobs_accepted(run_id, {job.tag: job_id})
