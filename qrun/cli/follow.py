@@ -27,6 +27,7 @@ def follow_run(
     quiet: bool = False,
     live: bool = True,
     as_json: bool = False,
+    cancel: bool = False,
 ) -> Progress:
     """Follow a run to its end.
 
@@ -38,20 +39,28 @@ def follow_run(
         quiet: Show nothing.
         live: Redraw in place where standard error is a terminal.
         as_json: A JSON line an event on standard output.
+        cancel: Cancel the jobs when a signal comes.
 
     Raises:
-        Interrupted: A signal came; the jobs go on.
+        Interrupted: A signal came; the jobs go on, or have been cancelled.
+        LimitError: The run's budget is used up.
         TimedOut: ``timeout`` is over; the jobs go on.
     """
-    from qrun.cli.signals import interrupting
-    from qrun.run.follow import follow
+    from qrun.cli.signals import interrupting, never_asked
+    from qrun.cli.telling import Teller
+    from qrun.run.attend import attend
 
     trouble = (lambda _: None) if quiet else _Trouble()
+    teller = Teller(run.id, run.mode, channel.account, (lambda _: None) if quiet else say)
     with interrupting(), _view(run, quiet=quiet, live=live, as_json=as_json) as show:
         try:
-            for progress in follow(channel, ledger, run, timeout=timeout, trouble=trouble):
+            for progress in attend(
+                channel, ledger, run, listener=teller, stop=never_asked, timeout=timeout, trouble=trouble
+            ):
                 show(progress)
         except KeyboardInterrupt:
+            if cancel:
+                raise _cancelled(channel, ledger, run) from None
             raise Interrupted(
                 f"Detached from run {run.id}; its jobs go on.",
                 f"Watch again with: qrun watch {run.id}   Stop them with: qrun cancel {run.id}",
@@ -59,7 +68,22 @@ def follow_run(
     return progress
 
 
-def follow_to_results(ledger: Ledger, run_id: str, *, quiet: bool = False, live: bool = True) -> None:
+def _cancelled(channel: ControlChannel, ledger: Ledger, run: Run) -> Interrupted:
+    """Cancel a run's jobs; a second signal does not keep it from being done."""
+    from qrun.cli.signals import Finishing
+    from qrun.run.stop import cancel_run
+
+    with Finishing(lambda: None):
+        done = cancel_run(channel, ledger, ledger.run(run.id))
+    return Interrupted(
+        f"Run {run.id}: {len(done.jobs)} cancelled, {done.already_ended} had ended.",
+        f"Its results so far: qrun results {run.id}",
+    )
+
+
+def follow_to_results(
+    ledger: Ledger, run_id: str, *, quiet: bool = False, live: bool = True, cancel: bool = False
+) -> None:
     """Follow a run, then print its results and what it cost.
 
     Raises:
@@ -73,7 +97,7 @@ def follow_to_results(ledger: Ledger, run_id: str, *, quiet: bool = False, live:
 
     run = ledger.run(run_id)
     with ControlChannel(account_of(run)) as channel:
-        progress = follow_run(channel, ledger, run, quiet=quiet, live=live)
+        progress = follow_run(channel, ledger, run, quiet=quiet, live=live, cancel=cancel)
         run = collect(channel, ledger, ledger.run(run_id), progress.jobs)
         draw_results(results_document(run))
         draw_failures(run, progress.jobs)

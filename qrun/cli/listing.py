@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,19 +20,48 @@ def list_runs(
     offline: Annotated[
         bool, typer.Option("--offline", help="Show what was last known; ask no service.")
     ] = False,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--state", help="Only runs in this state, such as running; may be repeated.", show_default=False
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Only runs called so; 'ising-*' too.", show_default=False)
+    ] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="Only runs with this tag.", show_default=False)
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="Only runs on this backend.", show_default=False)
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", help="Only runs submitted from then on.", show_default=False),
+    ] = None,
+    before: Annotated[
+        datetime | None,
+        typer.Option("--before", help="Only runs submitted before.", show_default=False),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """List the runs of this machine, the newest first."""
     from qrun.cli.console import print_json, say
-    from qrun.ledger import Ledger
+    from qrun.ledger import Ledger, RunFilter
     from qrun.run.status import list_row
 
+    wanted = RunFilter(name, tag, backend, since, before)
+    # States are the service's and change; runs are picked by them once they are known.
+    most = None if state else limit
     with Ledger() as ledger:
-        runs = ledger.runs(limit=limit)
+        runs = ledger.runs(limit=most, wanted=wanted)
         if not offline:
             _refresh(ledger, runs)
-            runs = ledger.runs(limit=limit)
+            runs = ledger.runs(limit=most, wanted=wanted)
         rows = [list_row(run) for run in runs]
+        if state:
+            asked = {word.lower() for word in state}
+            rows = [row for row in rows if row["state"].lower() in asked][:limit]
         left_open = ledger.left_open()
     if json:
         print_json(rows)
@@ -40,7 +70,8 @@ def list_runs(
 
         draw_runs(rows)
     else:
-        say("No runs yet. Submit one with: qrun submit FILE")
+        chosen = bool(state) or wanted != RunFilter()
+        say("No run is like that." if chosen else "No runs yet. Submit one with: qrun submit FILE")
     for run in left_open:
         say(f"run {run.id} left its {run.mode} open; close it with: qrun close {run.id}", style="yellow")
 

@@ -3,14 +3,84 @@
 from __future__ import annotations
 
 import csv
+import io
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qrun.cli.console import out, print_json
+from qrun.cli.console import out, print_json, print_line
 from qrun.errors import UsageError
+from qrun.workload.words import did_you_mean
 from qrun.units import format_seconds
+
+
+def print_courses(
+    ids: Iterable[str], names: Sequence[str], format: str, plot: Path | None, folder: Path | None
+) -> None:
+    """Print the courses of loops, write them to files, or plot them.
+
+    Args:
+        ids: Words of the command line.
+        names: The loops; all where there is none.
+        format: ``table``, ``json``, ``csv`` or ``npz``.
+        plot: Picture to plot them to.
+        folder: Where to write files to.
+
+    Raises:
+        UsageError: A run has no such loop, or the format is not one for loops.
+    """
+    from qrun.cli.targets import find_runs
+    from qrun.ledger import Ledger
+    from qrun.run.loops.trajectory import trajectories
+
+    documents = []
+    with Ledger() as ledger:
+        for run in find_runs(ids, ledger):
+            documents += _named(run.id, trajectories(ledger, run), names)
+    if plot is not None:
+        plot_loops(documents, plot)
+        if not names:
+            return
+    if format == "raw":
+        raise UsageError("A loop's course has no raw form.", "Leave --loop out: … --format raw -o DIR")
+    if folder is not None or format == "npz":
+        _write(documents, format, folder)
+    elif format == "json":
+        print_json(documents[0] if len(documents) == 1 else documents)
+    elif format == "csv":
+        sys.stdout.write("".join(as_csv(document) for document in documents))
+        sys.stdout.flush()
+    else:
+        for document in documents:
+            draw_trajectory(document)
+
+
+def _named(run_id: str, found: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    if not found:
+        raise UsageError(f"Run {run_id} has no loops.", f"Its PUBs' results: qrun results {run_id}")
+    known = [document["loop"] for document in found]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"Run {run_id} has no loop {name!r}.", did_you_mean(name, known))
+    return [document for document in found if not names or document["loop"] in names]
+
+
+def _write(documents: Sequence[dict[str, Any]], format: str, folder: Path | None) -> None:
+    """Write a file a loop, and print their names."""
+    if folder is None:
+        raise UsageError("--format npz makes files.", "Say where to: -o DIR")
+    folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        path = folder / f"{document['run']}.{document['loop']}.{'json' if format == 'table' else format}"
+        if format == "npz":
+            write_npz(document, path)
+        elif format == "csv":
+            path.write_text(as_csv(document), "utf-8")
+        else:
+            path.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", "utf-8")
+        print_line(str(path))
 
 
 def draw_loops(documents: Sequence[Mapping[str, Any]]) -> None:
@@ -54,32 +124,28 @@ def draw_trajectory(document: Mapping[str, Any]) -> None:
     out().print(table)
 
 
-def print_csv(document: Mapping[str, Any]) -> None:
-    """A line an evaluated point, a column a parameter, on standard output."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["number", "iteration", "value", "std", "job_id", "qpu_seconds", *document["parameters"]])
+def as_csv(document: Mapping[str, Any]) -> str:
+    """A line an evaluated point, a column a parameter."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = ("number", "iteration", "value", "std", "job_id", "qpu_seconds")
+    writer.writerow(["loop", *columns, *document["parameters"]])
     for entry in document["evaluations"]:
-        own = [entry[name] for name in ("number", "iteration", "value", "std", "job_id", "qpu_seconds")]
-        writer.writerow([*own, *entry["point"]])
-    sys.stdout.flush()
+        writer.writerow([document["loop"], *(entry[name] for name in columns), *entry["point"]])
+    return text.getvalue()
 
 
-def write_npz(document: Mapping[str, Any]) -> None:
-    """Arrays for NumPy on standard output, which must not be a terminal.
+def write_npz(document: Mapping[str, Any], path: Path) -> None:
+    """Arrays for NumPy.
 
     ``points`` of shape ``(evaluations, parameters)``; ``values``, ``stds``, ``iterations`` and ``job_ids`` of
     shape ``(evaluations,)``; ``best_point``, ``best_value`` and ``parameters``.
-
-    Raises:
-        UsageError: It is a terminal.
     """
     import numpy as np
 
-    if sys.stdout.isatty():
-        raise UsageError("npz is no text for a terminal.", "Write it to a file: … --format npz > loop.npz")
     entries, best = document["evaluations"], document["best"]
     np.savez(
-        sys.stdout.buffer,
+        path,
         points=np.array([entry["point"] for entry in entries], dtype=float),
         values=np.array([entry["value"] for entry in entries], dtype=float),
         stds=np.array([entry["std"] for entry in entries], dtype=float),
@@ -89,12 +155,6 @@ def write_npz(document: Mapping[str, Any]) -> None:
         best_point=np.array(best["point"] if best else [], dtype=float),
         best_value=np.array(best["value"] if best else np.nan),
     )
-    sys.stdout.buffer.flush()
-
-
-def print_documents(documents: Sequence[Mapping[str, Any]]) -> None:
-    """As JSON: one document, or a list of them."""
-    print_json(documents[0] if len(documents) == 1 else list(documents))
 
 
 def plot_loops(documents: Sequence[Mapping[str, Any]], path: Path) -> None:

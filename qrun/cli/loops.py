@@ -150,14 +150,12 @@ def _driven(
 def _report(run_id: str, client: RuntimeClient, ledger: Ledger, talk: Callable[[str], None]) -> None:
     """What came of each loop, and what the sharing of the session saved."""
     from qrun.cli.loop_drawing import loop_line, sharing_lines
-    from qrun.ledger.loops import LoopLedger
     from qrun.run.loops.sharing import sharing_of
-    from qrun.run.loops.trajectory import trajectory
+    from qrun.run.loops.trajectory import trajectories
     from qrun.runtime.control import ControlChannel
 
     run = ledger.run(run_id)
-    documents = [trajectory(ledger, run, record) for record in LoopLedger(ledger, run_id).loops()]
-    for document in documents:
+    for document in trajectories(ledger, run):
         talk(loop_line(document))
     with ControlChannel(client.account.at_instance(client.instance)) as channel:
         for line in sharing_lines(sharing_of(channel, ledger, run)):
@@ -182,7 +180,6 @@ def _view(
 def print_loops(ledger: Ledger, run: Run) -> None:
     """What came of each loop of a run, as a table on standard output."""
     from qrun.cli.loop_results import draw_loops
-    from qrun.ledger.loops import LoopLedger
-    from qrun.run.loops.trajectory import trajectory
+    from qrun.run.loops.trajectory import trajectories
 
-    draw_loops([trajectory(ledger, run, record) for record in LoopLedger(ledger, run.id).loops()])
+    draw_loops(trajectories(ledger, run))

@@ -13,9 +13,11 @@ from qrun.cli import (
     cancel,
     close,
     export,
+    forget,
     init,
     listing,
     local,
+    record,
     results,
     resume,
     retry,
@@ -73,6 +75,8 @@ app.command("wait")(wait.wait)
 app.command("status")(status.status)
 app.command("list")(listing.list_runs)
 app.command("results")(results.results)
+app.command("record")(record.record)
+app.command("forget")(forget.forget)
 app.command("usage")(usage.usage)
 app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -36,6 +37,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Timeout = Annotated[
     str | None,
     typer.Option("--timeout", help="Stop waiting after this long, such as 90s or 2h.", show_default=False),
+]
+
+
+class OnSignal(str, Enum):
+    """What a signal does to jobs that are being followed."""
+
+    detach = "detach"
+    cancel = "cancel"
+
+
+WhenSignalled = Annotated[
+    OnSignal,
+    typer.Option(
+        "--on-signal", help="What Ctrl-C, SIGTERM and SIGHUP do to jobs: leave them, or cancel them."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors on standard error.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="No live display; plain lines.")]

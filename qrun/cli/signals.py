@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -68,6 +68,19 @@ class Finishing:
         elif number == signal.SIGINT and self._interruptible:
             self._interruptible = False
             raise KeyboardInterrupt
+
+
+class _NeverAsked:
+    """For what is interrupted by ``KeyboardInterrupt`` where it is."""
+
+    asked = False
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Everywhere."""
+        return nullcontext()
+
+
+never_asked = _NeverAsked()
 
 
 @contextmanager

@@ -58,12 +58,21 @@ def submit(
     settings: options.Set = None,
     trust: options.Trust = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run and print its results.")] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            help="Usage, such as 120s, at which whoever follows the run cancels what is queued.",
+            show_default=False,
+        ),
+    ] = None,
+    on_signal: options.WhenSignalled = options.OnSignal.detach,
     service: options.Service = None,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
     """Submit a workload. Prints the run's ID when all jobs are accepted; --watch stays for the results."""
-    from qrun.cli.console import print_line
+    from qrun.cli.console import print_line, say
     from qrun.cli.signals import interrupting
     from qrun.errors import Interrupted
     from qrun.ledger import Ledger
@@ -74,7 +83,7 @@ def submit(
         with interrupting(), Ledger() as ledger:
             document = open_document(file, LoadChoices(tuple(settings or ()), trust, shots))
             workload_file = validate_whole(document)
-            choices = _choices(mode, backend, tag, max_time, cache=not no_cache)
+            choices = _choices(mode, backend, tag, max_time, budget, cache=not no_cache)
             _warn_of_open_sessions(ledger, quiet=quiet)
             ready, client = _prepare(document, workload_file, choices, service, quiet=quiet)
     except KeyboardInterrupt:
@@ -89,9 +98,17 @@ def submit(
         if watch and not stopped:
             from qrun.cli.follow import follow_to_results
 
-            follow_to_results(ledger, ready.run_id, quiet=quiet, live=not no_progress)
+            follow_to_results(
+                ledger,
+                ready.run_id,
+                quiet=quiet,
+                live=not no_progress,
+                cancel=on_signal is options.OnSignal.cancel,
+            )
             return
     print_line(ready.run_id)
+    if (ready.budget or ready.workload.file.retry) and not quiet:
+        say("its budget and retries are looked after while it is followed: qrun watch " + ready.run_id)
     if stopped:
         raise Interrupted(
             f"All jobs of run {ready.run_id} had been accepted when the signal came; they go on.",
@@ -100,7 +117,13 @@ def submit(
 
 
 def _choices(
-    mode: Mode | None, backend: str | None, tags: list[str] | None, max_time: str | None, *, cache: bool
+    mode: Mode | None,
+    backend: str | None,
+    tags: list[str] | None,
+    max_time: str | None,
+    budget: str | None,
+    *,
+    cache: bool,
 ) -> Choices:
     from qrun.cli.durations import seconds_of
     from qrun.errors import UsageError
@@ -117,11 +140,15 @@ def _choices(
         raise UsageError("--max-time is at least one second.", "For example: --max-time 25m")
     if backend is not None and not backend.strip():
         raise UsageError("--backend is empty.", "Is a variable of the shell unset?")
+    allowed = seconds_of("--budget", budget)
+    if allowed is not None and allowed < 1:
+        raise UsageError("--budget is at least one second.", "For example: --budget 120s")
     return Choices(
         mode=mode.value if mode else None,
         backend=backend,
         tags=tuple(tags or ()),
         max_time=int(seconds) if seconds else None,
+        budget=int(allowed) if allowed else None,
         cache=cache,
     )
 

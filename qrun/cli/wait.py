@@ -8,6 +8,7 @@ from qrun.cli import options
 def wait(
     ids: options.RunIds,
     timeout: options.Timeout = None,
+    on_signal: options.WhenSignalled = options.OnSignal.detach,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
@@ -29,7 +30,15 @@ def wait(
             left = None if deadline is None else round(max(0.0, deadline - time.monotonic()), 1)
             with ControlChannel(account_of(run)) as channel:
                 ended.append(
-                    follow_run(channel, ledger, run, timeout=left, quiet=quiet, live=not no_progress)
+                    follow_run(
+                        channel,
+                        ledger,
+                        run,
+                        timeout=left,
+                        quiet=quiet,
+                        live=not no_progress,
+                        cancel=on_signal is options.OnSignal.cancel,
+                    )
                 )
             print_line(run.id)
     exit_by(*ended)

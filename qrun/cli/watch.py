@@ -13,6 +13,7 @@ def watch(
     ids: options.RunIds,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON line an event.")] = False,
     timeout: options.Timeout = None,
+    on_signal: options.WhenSignalled = options.OnSignal.detach,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
@@ -30,7 +31,14 @@ def watch(
             with ControlChannel(account_of(run)) as channel:
                 ended.append(
                     follow_run(
-                        channel, ledger, run, timeout=seconds, quiet=quiet, live=not no_progress, as_json=json
+                        channel,
+                        ledger,
+                        run,
+                        timeout=seconds,
+                        quiet=quiet,
+                        live=not no_progress,
+                        as_json=json,
+                        cancel=on_signal is options.OnSignal.cancel,
                     )
                 )
     exit_by(*ended)

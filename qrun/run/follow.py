@@ -73,6 +73,7 @@ def follow(
     *,
     timeout: float | None = None,
     trouble: Callable[[str], None] = lambda _: None,
+    longest: float = LONGEST_INTERVAL,
 ) -> Iterator[Progress]:
     """Yield a run's progress, tick by tick, until all its jobs have ended.
 
@@ -85,6 +86,7 @@ def follow(
         run: The run.
         timeout: Seconds to follow at most; no limit where ``None``.
         trouble: Told when the service does not answer.
+        longest: Seconds between two questions at most.
 
     Raises:
         TimedOut: ``timeout`` is over; the jobs go on.
@@ -117,7 +119,7 @@ def follow(
                 f"Its jobs go on. Wait again with: qrun wait {run.id}   Stop them with: qrun cancel {run.id}",
             )
         time.sleep(interval)
-        interval = min(interval * BACK_OFF, LONGEST_INTERVAL)
+        interval = min(interval * BACK_OFF, longest)
 
 
 def _changed(progress: Progress, last: dict[str, tuple[str, float]]) -> tuple[JobRecord, ...]:

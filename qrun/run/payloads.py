@@ -12,12 +12,14 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrun import config
 from qrun.errors import ServiceError
 from qrun.ledger import Ledger, LedgerJob, NewJob, Run
-from qrun.runtime.client import PreparedJob
+
+if TYPE_CHECKING:
+    from qrun.runtime.client import PreparedJob
 
 _FILE = "payloads.jsonl"
 

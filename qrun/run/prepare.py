@@ -38,6 +38,7 @@ class Choices:
     backend: str | None = None
     tags: tuple[str, ...] = ()
     max_time: int | None = None
+    budget: int | None = None
     cache: bool = True
     """Whether circuits that earlier runs compiled are used, and this run's are kept."""
 
@@ -57,6 +58,7 @@ class Ready:
     pubs: Sequence[LedgerPub] = field(repr=False)
     tags: Sequence[str] = ()
     """The user's own."""
+    budget: int | None = None
 
     @property
     def notes(self) -> list[str]:
@@ -120,6 +122,7 @@ def prepare_run(
         jobs=prepare_jobs(draft, compilation, client, backend, run_id),
         pubs=_ledger_pubs(draft.planned, workload),
         tags=draft.tags,
+        budget=choices.budget or file.budget,
     )
     return ready, client
 

@@ -121,8 +121,18 @@ def _decode(run: Run) -> dict[str, Any]:
     }
 
 
+def result_path(run: Run, job: LedgerJob) -> Path:
+    """Where the result of a job is kept, as the service wrote it."""
+    assert job.result_file is not None
+    return _folder(run) / job.result_file
+
+
 def read_result(run: Run, job: LedgerJob) -> Any:
-    """The result object that the client makes of a job's kept result."""
+    """The result of a job that has been collected, as the client makes it.
+
+    Raises:
+        ServiceError: It is not what was written, or the installed client can't decode it.
+    """
     from qrun.runtime.client import decode_result
 
     assert job.result_file is not None

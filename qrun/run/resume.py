@@ -83,6 +83,8 @@ def retry_run(
     only: frozenset[str],
     listener: Listener,
     stop: Stop,
+    *,
+    most: int | None = None,
 ) -> Resumed:
     """Send jobs that failed or were cancelled once more, as a new attempt in the same run.
 
@@ -96,6 +98,7 @@ def retry_run(
         only: Reasons; jobs that failed for any other are left alone. All where empty.
         listener: Told how jobs are sent.
         stop: Whether to go on.
+        most: Attempts that a job may have; one that has had so many is left alone. No limit where ``None``.
 
     Raises:
         Interrupted: ``stop`` said so.
@@ -106,7 +109,9 @@ def retry_run(
         failed = [
             job.index
             for job in ledger.run(run.id).jobs
-            if (reason := reason_of(job)) is not None and (not only or reason in only)
+            if (reason := reason_of(job)) is not None
+            and (not only or reason in only)
+            and (most is None or job.attempt < most)
         ]
         if failed:
             ledger.attempt_again(run.id, failed)

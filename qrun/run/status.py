@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
-from qrun.ledger import INCOMPLETE, SUBMITTED, SUBMITTING, Ledger, Run
+from qrun.ledger import INCOMPLETE, SUBMITTED, SUBMITTING, Ledger, Run, StateChange
+from qrun.run.failures import reason_of
 from qrun.run.follow import Progress, look
+from qrun.run.results import result_path
 from qrun.runtime.control import ControlChannel
 from qrun.runtime.records import DONE, FINAL_STATES, JobRecord, SessionRecord, worst_state
 
@@ -69,6 +73,53 @@ def list_row(run: Run) -> dict[str, Any]:
         "jobs_done": sum(job.state == DONE for job in run.jobs),
         "session_id": run.session_id,
         "submitted": run.created.isoformat(),
+    }
+
+
+def run_record(run: Run, history: Sequence[StateChange]) -> dict[str, Any]:
+    """Everything that the ledger holds of a run; no service is asked.
+
+    Args:
+        run: The run.
+        history: The states that its jobs were seen in.
+    """
+    seen: dict[str, list[dict[str, str]]] = {}
+    for change in history:
+        seen.setdefault(change.job_id, []).append({"state": change.state, "seen": change.seen.isoformat()})
+    return {
+        **list_row(run),
+        "instance": run.instance,
+        "workload": {
+            "path": run.workload_path,
+            "sha256": hashlib.sha256(run.workload_text.encode()).hexdigest(),
+            "text": run.workload_text,
+        },
+        "versions": dict(run.versions),
+        "settings": dict(run.settings),
+        "sessions": [{"id": session.session_id, "closed": session.closed} for session in run.sessions],
+        "attempts": [
+            {
+                "job": job.index,
+                "attempt": job.attempt,
+                "id": job.job_id,
+                "tag": job.tag,
+                "primitive": job.primitive,
+                "state": job.state,
+                "reason": job.reason,
+                "failed_for": reason_of(job),
+                "accepted": job.accepted.isoformat() if job.accepted else None,
+                "qpu_seconds": job.usage_seconds,
+                "payload_sha256": job.payload,
+                "result": str(result_path(run, job)) if job.result_file else None,
+                "result_sha256": job.result_sha256,
+                "states": seen.get(job.job_id or "", []),
+            }
+            for job in run.attempts
+        ],
+        "pubs": [
+            {"index": pub.index, "name": pub.name, "circuit": pub.circuit, "job": pub.job_index}
+            for pub in run.pubs
+        ],
     }
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrun.errors import QrunError
 from qrun.ledger import INCOMPLETE, SUBMITTED, SUBMITTING, Ledger
 from qrun.run.listening import Listener, Stop
 from qrun.run.opening import open_session
 from qrun.run.payloads import write_payloads
-from qrun.run.prepare import Ready
 from qrun.run.reconcile import reconcile
 from qrun.run.sending import Sender
-from qrun.runtime.client import RuntimeClient
 from qrun.runtime.control import ControlChannel
+
+if TYPE_CHECKING:
+    from qrun.run.prepare import Ready
+    from qrun.runtime.client import RuntimeClient
 
 
 def submit_run(ready: Ready, client: RuntimeClient, ledger: Ledger, listener: Listener, stop: Stop) -> None:
@@ -119,6 +121,8 @@ def _settings(ready: Ready) -> dict[str, Any]:
         "tags": list(ready.tags),
         "mode_reason": ready.mode.reason,
         "max_time": ready.max_time,
+        "budget": ready.budget,
+        "retry": file.retry.model_dump() if file.retry else None,
         "transpile": file.defaults.transpile.model_dump(mode="json"),
         "seed_transpiler": file.defaults.transpile.seed_transpiler,
         "primitives": file.defaults.primitives,

@@ -127,6 +127,17 @@ class Transpile(CircuitTranspile):
     """Compile to ``rx`` and ``rzz`` of any angle, on a backend that has them."""
 
 
+class Retry(_Strict):
+    """Failed jobs that are sent again by whoever follows the run."""
+
+    attempts: Annotated[int, BeforeValidator(_no_truth), Field(ge=1, le=10)] = Field(
+        default=2, description="How often a job is sent at most, the first time included."
+    )
+    on: list[Literal["system", "session-ended", "cancelled", "too-long", "job"]] = Field(
+        default=["system"], description="Why it must have failed."
+    )
+
+
 class Defaults(_Strict):
     """What holds for every PUB that does not say otherwise."""
 
@@ -423,6 +434,10 @@ class WorkloadFile(_Strict):
     max_time: Annotated[int, BeforeValidator(_duration)] | None = Field(
         default=None, description="Longest life of the batch or session, such as 25m."
     )
+    budget: Annotated[int, BeforeValidator(_duration)] | None = Field(
+        default=None, description="Usage at which what is still queued is cancelled, such as 120s."
+    )
+    retry: Retry | None = Field(default=None, description="Failed jobs that are sent again by themselves.")
     tags: Annotated[list[Annotated[str, AfterValidator(check_tag)]], Field(max_length=MOST_TAGS)] = Field(
         default=[], description="Tags of every job."
     )

@@ -68,24 +68,66 @@ def test_a_job_whose_reply_is_lost_is_found_by_its_tag(through, tmp_path, action
     assert proxy.count("POST", JOB) == 3
 
 
-def test_a_job_that_the_client_sent_twice_runs_once(through, tmp_path):
-    """The client repeats a POST whose answer is a 5xx, whatever the service did with the first."""
-    _, code, status, usage, proxy = _submit(through, tmp_path, Fault("POST", JOB, "after:503"))
-    assert proxy.count("POST", JOB) == 4
+@pytest.mark.parametrize("action", ["after:503", "reset"])
+def test_a_job_whose_answer_is_no_answer_is_not_sent_again(through, tmp_path, action):
+    """The client itself repeats a POST whose answer is a 5xx, whatever the service did with the first."""
+    _, code, status, usage, proxy = _submit(through, tmp_path, Fault("POST", JOB, action))
+    assert proxy.count("POST", JOB) == 3
     assert code == 0
     assert [job["state"] for job in status["jobs"]] == ["DONE"] * 3
-    states = sorted(job["state"] for job in usage["jobs"])
-    # The double is cancelled; where it had already run, it is at least shown and charged.
-    assert states in (["CANCELLED", "DONE", "DONE", "DONE"], ["DONE"] * 4)
+    assert [job["state"] for job in usage["jobs"]] == ["DONE"] * 3
 
 
-def test_a_refused_job_ends_the_submission_and_closes(through, tmp_path):
-    done, code, status, _, _ = _submit(through, tmp_path, Fault("POST", JOB, "refuse:400"), code=3)
-    assert done.stdout == ""
-    assert f"0 of 3 jobs of run {status['id']} had been accepted" in done.stderr
-    assert code == 1
-    assert status["state"] == "INCOMPLETE"
+@pytest.mark.parametrize("action", ["drop", "refuse:502"])
+def test_a_job_that_did_not_arrive_is_sent_again(through, tmp_path, action):
+    _, code, status, usage, proxy = _submit(through, tmp_path, Fault("POST", JOB, action))
+    assert proxy.count("POST", JOB) == 4
+    assert code == 0
+    assert len(usage["jobs"]) == len(status["jobs"]) == 3
+
+
+@pytest.mark.parametrize("action", ["cut", "after:500", "reset"])
+@pytest.mark.parametrize("mode", ["batch", "session"])
+def test_a_session_whose_answer_is_lost_is_found_and_not_opened_again(through, tmp_path, action, mode):
+    _, code, status, _, proxy = _submit(through, tmp_path, Fault("POST", r"/sessions$", action), mode=mode)
+    assert proxy.count("POST", r"/sessions$") == 1
+    assert code == 0
     assert status["session"]["state"] == "closed"
+
+
+def test_a_refused_job_ends_the_submission_and_closes_and_resume_sends_it(through, tmp_path):
+    open_proxy, make = through
+    with open_proxy(Fault("POST", JOB, "refuse:400")) as proxy:
+        command = make(proxy)
+        path = many_jobs(tmp_path / "w.yaml", 3)
+        done = command("submit", str(path), "--mode", "session", code=3)
+        assert done.stdout == ""
+        run_id = command.json("list", "--json", "-n", "1")[0]["run"]
+        assert f"2 of 3 jobs of run {run_id} had been accepted" in done.stderr
+        command("wait", run_id, code=1)
+        status = command.json("status", run_id, "--json")
+        assert (status["state"], status["session"]["state"]) == ("INCOMPLETE", "closed")
+        assert "1 sent" in command("resume", run_id).stderr
+        command("wait", run_id)
+        assert "2 results collected" not in command("resume", run_id).stderr
+        assert "nothing was left to do" in command("resume", run_id).stderr
+        assert proxy.count("POST", JOB) == 4
+        assert [job["state"] for job in command.json("usage", run_id, "--json")["jobs"]] == ["DONE"] * 3
+        # The same PUBs, all there, in the file's order.
+        assert [pub["shots"] for pub in command.json("results", run_id, "-f", "json")["pubs"]] == [
+            100,
+            101,
+            102,
+        ]
+
+
+def test_a_limit_is_waited_for_as_long_as_the_service_says(through, tmp_path):
+    done, code, _, _, proxy = _submit(
+        through, tmp_path, Fault("POST", JOB, "refuse:429:2"), jobs=2, mode="batch"
+    )
+    assert "sending again in 2 s" in done.stderr
+    assert code == 0
+    assert proxy.count("POST", JOB) == 3
 
 
 def test_a_rate_limit_is_waited_for(through, tmp_path, monkeypatch):

@@ -19,6 +19,11 @@ def best_of(evaluations: Sequence[Evaluation]) -> dict[str, Any] | None:
     return best
 
 
+def trajectories(ledger: Ledger, run: Run) -> list[dict[str, Any]]:
+    """The results of all loops of a run, in the order of its file."""
+    return [trajectory(ledger, run, record) for record in LoopLedger(ledger, run.id).loops()]
+
+
 def trajectory(ledger: Ledger, run: Run, record: LoopRecord) -> dict[str, Any]:
     """A loop's results as one document.
 
