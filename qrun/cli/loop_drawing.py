@@ -72,7 +72,8 @@ def _block(loop: LoopProgress, width: int, colour: str) -> Any:
     step = "" if loop.step is None else f", step {loop.step:.3g}"
     each = f", QPU {loop.qpu / loop.evaluations:.2g} s each" if loop.evaluations else ""
     replayed = f" ({loop.replayed} from the ledger)" if loop.replayed else ""
-    text.append(f"evaluation {loop.evaluations}{replayed}, iteration {loop.iteration}{step}{each}\n", style="dim")
+    counted = f"evaluation {loop.evaluations}{replayed}, iteration {loop.iteration}"
+    text.append(f"{counted}{step}{each}\n", style="dim")
     return text
 
 
@@ -100,8 +101,8 @@ def sharing_lines(sharing: Any) -> list[str]:
     if sharing.alone is not None and sharing.together is not None and sharing.loops > 1:
         saved = sharing.alone - sharing.together
         lines.append(
-            f"{sharing.loops} loops took {format_seconds(round(sharing.together, 1))} side by side; one after "
-            f"another about {format_seconds(round(sharing.alone, 1))}"
+            f"{sharing.loops} loops took {format_seconds(round(sharing.together, 1))} side by side; one "
+            f"after another about {format_seconds(round(sharing.alone, 1))}"
             + (f": sharing saved {format_seconds(round(saved, 1))}" if saved > 0 else "")
         )
     return lines

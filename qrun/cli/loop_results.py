@@ -12,8 +12,8 @@ from typing import Any
 
 from qrun.cli.console import out, print_json, print_line
 from qrun.errors import UsageError
-from qrun.workload.words import did_you_mean
 from qrun.units import format_seconds
+from qrun.workload.words import did_you_mean
 
 
 def print_courses(

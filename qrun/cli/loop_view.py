@@ -67,13 +67,13 @@ def told(event: Mapping[str, Any]) -> str | None:
     if event["event"] == "idle":
         ittl = format_seconds(event["ittl"])
         return (
-            f"the optimizers have taken longer than the session's interactive time to live of {ittl}: the session "
-            f"is inactive, those {ittl} count as usage, and the next job waits in the queue"
+            f"the optimizers have taken longer than the session's interactive time to live of {ittl}: the "
+            f"session is inactive, those {ittl} count as usage, and the next job waits in the queue"
         )
     if event["event"] == "diverged":
         return (
-            f"{event['loop']}: the optimizer does not ask for what it asked before the interruption (evaluation "
-            f"{event['number']}); from here on its points are evaluated anew"
+            f"{event['loop']}: the optimizer does not ask for what it asked before the interruption "
+            f"(evaluation {event['number']}); from here on its points are evaluated anew"
         )
     return None
 

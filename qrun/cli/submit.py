@@ -89,9 +89,8 @@ def submit(
     except KeyboardInterrupt:
         raise Interrupted("Interrupted before anything was submitted.") from None
     if ready.workload.loops:
-        _drive(
-            ready, client, settings, document, cache=not no_cache, watch=watch, quiet=quiet, live=not no_progress
-        )
+        cache, live = not no_cache, not no_progress
+        _drive(ready, client, settings, document, cache=cache, watch=watch, quiet=quiet, live=live)
         return
     with Ledger() as ledger:
         stopped = _send(ready, client, ledger, quiet=quiet)
@@ -234,7 +233,9 @@ def _introduce(ready: Ready, *, quiet: bool) -> None:
 
     if quiet:
         return
-    parts = [_counted(len(ready.pubs), "PUB") + " in " + _counted(len(ready.jobs), "job")] if ready.pubs else []
+    parts = []
+    if ready.pubs:
+        parts.append(f"{_counted(len(ready.pubs), 'PUB')} in {_counted(len(ready.jobs), 'job')}")
     if ready.workload.loops:
         parts.append(_counted(len(ready.workload.loops), "loop"))
     say(f"{ready.workload.name}: {' and '.join(parts)} on {ready.backend.name}, run {ready.run_id}")

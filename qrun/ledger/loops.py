@@ -65,8 +65,8 @@ class LoopLedger:
         The job of a new one counts as attempted already.
 
         Returns:
-            The evaluation, whether it is new, and whether others had been recorded under this and later numbers that the optimizer
-            does not ask for any more. They stay in the ledger, and count no longer.
+            The evaluation, whether it is new, and whether others had been recorded under this and
+            later numbers that the optimizer does not ask for any more. They stay in the ledger, and count no longer.
         """
         text = json.dumps(asked, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
@@ -120,6 +120,14 @@ class LoopLedger:
         """Which of the run's jobs are evaluations."""
         rows = self._ledger.query("SELECT job_idx FROM evaluations WHERE run_id = ?", (self._run_id,))
         return frozenset(row["job_idx"] for row in rows)
+
+    def qpu_seconds(self) -> float:
+        """QPU time of all evaluations of the run, those included that count no longer."""
+        rows = self._ledger.query(
+            "SELECT total(json_extract(timing, '$.qpu')) AS qpu FROM evaluations WHERE run_id = ?",
+            (self._run_id,),
+        )
+        return float(rows[0]["qpu"])
 
     def mark(self, name: str, state: str, reason: str = "", summary: Mapping[str, Any] | None = None) -> None:
         """How a loop stands."""

@@ -125,7 +125,7 @@ def _attempts_and_sessions(db: sqlite3.Connection) -> None:
 
 
 def _loops(db: sqlite3.Connection) -> None:
-    """Evaluations of loops; ``branch`` 0 is what counts, others are what an optimizer did not ask for again."""
+    """Evaluations of loops; ``branch`` 0 is what counts, others what an optimizer did not ask again."""
     for statement in (
         """CREATE TABLE loops (
             run_id TEXT NOT NULL REFERENCES runs(id),

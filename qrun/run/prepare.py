@@ -148,7 +148,8 @@ def draft_run(document: Document, file: WorkloadFile, choices: Choices) -> Draft
     planned, mistakes = _packed(workload, file, document)
     if mistakes:
         raise in_file_order(mistakes)
-    return Draft(workload, tags, planned, choose_mode(choices.mode or file.mode, len(planned), loops=bool(workload.loops)))
+    mode = choose_mode(choices.mode or file.mode, len(planned), loops=bool(workload.loops))
+    return Draft(workload, tags, planned, mode)
 
 
 def _packed(

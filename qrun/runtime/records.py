@@ -67,6 +67,7 @@ class JobRecord:
     reason: str | None
     reason_code: int | None
     usage: Usage
+    estimated_seconds: float | None
 
     @property
     def ended(self) -> bool:
@@ -147,6 +148,7 @@ def job_record(data: Mapping[str, Any]) -> JobRecord:
         reason=state_data.get("reason") or None,
         reason_code=reason_code,
         usage=usage_of(data.get("usage")),
+        estimated_seconds=data.get("estimated_running_time_seconds"),
     )
 
 

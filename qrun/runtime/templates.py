@@ -10,6 +10,7 @@ before it is relied upon: a job filled in must be like the same job prepared, el
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import zlib
@@ -185,10 +186,8 @@ def _slot(data: str, marks: NDArray[Any]) -> _Slot | None:
     import numpy as np
 
     raw, compressed = base64.b64decode(data), False
-    try:
+    with contextlib.suppress(zlib.error):
         raw, compressed = zlib.decompress(raw), True
-    except zlib.error:
-        pass
     if not raw or len(raw) % 8:
         return None
     array = np.frombuffer(raw, dtype="<f8")

@@ -23,11 +23,11 @@ from qrun.workload.transpile_options import Layered, file_mistakes
 from qrun.workload.validate import InvalidWorkload, in_file_order, sound_part, validate
 
 if TYPE_CHECKING:
-    from qrun.workload.loops import Loop
-
     from qiskit.circuit import QuantumCircuit
     from qiskit.primitives.containers.bindings_array import BindingsArray
     from qiskit.primitives.containers.observables_array import ObservablesArray
+
+    from qrun.workload.loops import Loop
 
 MOST_QUBITS = 10_000
 """Of a circuit on physical qubits that is made as wide as its observables."""

@@ -135,7 +135,7 @@ class LoopBuilder:
         parameters = tuple(parameter.name for parameter in union.parameters)
         if not parameters:
             raise self._document.error(
-                (*location, "minimize"), "The circuits have no parameters to optimise.", "Use a parametrised one."
+                (*location, "minimize"), "The circuits have no parameters.", "Use a parametrised one."
             )
         if gradient == PARAMETER_SHIFT:
             pubs, inputs = self._shifted(pubs, parameters, cost is not None, location)
@@ -155,7 +155,7 @@ class LoopBuilder:
             starts_after=after,
             bounds=bounds,
             gradient=gradient,
-            cost=cost and self._python.function(cost.python, (*location, "minimize", "cost")),
+            cost=self._python.function(cost.python, (*location, "minimize", "cost")) if cost else None,
             drive=None,
             optimizer=self._python.function(function, (*location, "optimizer")) if function else None,
             location=location,
@@ -265,7 +265,7 @@ class LoopBuilder:
         hint = "Use gradient: {finite_difference: 0.1}, or a method without a gradient such as COBYLA."
         if has_cost:
             raise self._document.error(
-                here, "Parameter shift gives the gradient of expectation values, not of a cost function.", hint
+                here, "Parameter shift is for expectation values, not for a cost function.", hint
             )
         made = []
         for pub in pubs:
@@ -275,14 +275,10 @@ class LoopBuilder:
                 raise self._document.error(
                     here, f"The circuit {pub.circuit_name!r} has no parameter-shift rule: {error}.", hint
                 ) from None
-        shifted = tuple(
-            replace(pub, circuit=circuit) for pub, (circuit, _) in zip(pubs, made, strict=True)
-        )
+        shifted = tuple(replace(pub, circuit=circuit) for pub, (circuit, _) in zip(pubs, made, strict=True))
         return shifted, tuple(inputs for _, inputs in made)
 
-    def _bounds(
-        self, spec: Any, parameters: tuple[str, ...], location: Location
-    ) -> NDArray[Any] | None:
+    def _bounds(self, spec: Any, parameters: tuple[str, ...], location: Location) -> NDArray[Any] | None:
         import numpy as np
 
         if spec is None:
@@ -330,7 +326,8 @@ class LoopBuilder:
         import numpy as np
 
         size = union.num_parameters
-        if isinstance(spec, dict) and set(spec) == {"loop"} and "loop" not in {p.name for p in union.parameters}:
+        names = {parameter.name for parameter in union.parameters}
+        if isinstance(spec, dict) and set(spec) == {"loop"} - names:
             return None, str(spec["loop"])
         if spec == "zeros":
             point = np.zeros(size)
@@ -347,15 +344,16 @@ class LoopBuilder:
                 f"Give one number for each of the {size} parameters.",
             )
         if bounds is not None and ((point < bounds[:, 0]) | (point > bounds[:, 1])).any():
-            raise self._document.error(location, "The initial point is outside the bounds.", "Move one of them.")
+            raise self._document.error(location, "The initial point is outside the bounds.", "Move one.")
         return point, None
 
     def _random(self, spec: Any, size: int, bounds: NDArray[Any] | None) -> Any:
-        """``random`` of one point: as long as there are parameters, within finite bounds, else a full turn."""
+        """``random`` of one point: a number a parameter, within finite bounds, else a full turn."""
         if not isinstance(spec, dict) or not isinstance(spec.get("random"), dict):
             return spec
         given = {"shape": [size], **spec["random"]}
-        if given.get("distribution", "uniform") == "uniform" and not set(DISTRIBUTIONS["uniform"]) & set(given):
+        uniform = given.get("distribution", "uniform") == "uniform"
+        if uniform and not set(DISTRIBUTIONS["uniform"]) & set(given):
             finite = bounds is not None and math.isfinite(float(abs(bounds).max()))
             if finite and bounds is not None and (bounds == bounds[0]).all():
                 given |= {"low": float(bounds[0, 0]), "high": float(bounds[0, 1])}
@@ -375,11 +373,9 @@ class LoopBuilder:
                 continue  # what is wrong with it has been told
             if other is None or other is loop:
                 known = [name for name in self._file.loops if name != loop.name]
-                self.mistakes.append(
-                    self._document.error(
-                        here, f"There is no other loop {loop.starts_after!r}.", did_you_mean(loop.starts_after, known)
-                    )
-                )
+                message = f"There is no other loop {loop.starts_after!r}."
+                hint = did_you_mean(loop.starts_after, known)
+                self.mistakes.append(self._document.error(here, message, hint))
             elif len(other.parameters) != len(loop.parameters):
                 self.mistakes.append(
                     self._document.error(

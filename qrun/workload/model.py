@@ -340,9 +340,7 @@ class FiniteDifference(_Strict):
 class Optimizer(_Strict):
     """What chooses the next point."""
 
-    method: str | None = Field(
-        default=None, description="A method of scipy.optimize.minimize, least_squares, or SPSA."
-    )
+    method: str | None = Field(default=None, description="A method of scipy.optimize.minimize, or SPSA.")
     python: str | None = Field(default=None, description="A function of your own that minimises.")
     args: dict[str, Any] = Field(default={}, description="Keyword arguments of that function.")
     options: dict[str, Any] = Field(default={}, description="The method's own options.")

@@ -19,7 +19,6 @@ from qrun.workload.model import FiniteDifference, LoopSpec
 from qrun.workload.words import did_you_mean
 
 SPSA = "SPSA"
-LEAST_SQUARES = "least_squares"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,6 @@ METHODS = {
     "TNC": Method(gradient=True),
     "SLSQP": Method(gradient=True),
     "trust-constr": Method(gradient=True),
-    LEAST_SQUARES: Method(),
     SPSA: Method(),
 }
 
@@ -92,8 +90,10 @@ def check_optimizer(
         ``parameter-shift``, the step of finite differences, or ``None``; and mistakes.
     """
     optimizer, here = spec.optimizer, (*location, "optimizer")
-    asked = optimizer.gradient.finite_difference if isinstance(optimizer.gradient, FiniteDifference) else (
-        optimizer.gradient
+    asked = (
+        optimizer.gradient.finite_difference
+        if isinstance(optimizer.gradient, FiniteDifference)
+        else (optimizer.gradient)
     )
     if optimizer.method is None:
         return (None if asked in (None, "none") else asked), []
@@ -108,7 +108,7 @@ def check_optimizer(
             document.error(
                 (*location, "bounds"),
                 f"{optimizer.method} keeps no bounds.",
-                f"Leave them out, or use one of {', '.join(name for name, m in METHODS.items() if m.bounds)}.",
+                f"Leave them out, or use one of {', '.join(n for n, m in METHODS.items() if m.bounds)}.",
             )
         )
     if not method.gradient:
@@ -121,8 +121,8 @@ def check_optimizer(
         mistakes.append(
             document.error(
                 (*here, "gradient"),
-                f"{optimizer.method} needs a gradient; scipy's own differences have a step of 1e-8, which shot "
-                "noise drowns.",
+                f"{optimizer.method} needs a gradient; scipy's own differences have a step of 1e-8, which "
+                "shot noise drowns.",
                 "Use parameter-shift, or {finite_difference: 0.1}.",
             )
         )
@@ -177,8 +177,6 @@ def option_names(method: str) -> frozenset[str]:
     """The options that a method takes, as scipy's documentation of it lists them."""
     if method == SPSA:
         return frozenset(SPSA_OPTIONS)
-    if method == LEAST_SQUARES:
-        return frozenset({"method", "ftol", "xtol", "gtol", "x_scale", "loss", "f_scale", "diff_step", "max_nfev"})
     from scipy.optimize import show_options
 
     text = inspect.cleandoc(show_options(solver="minimize", method=method, disp=False) or "")
@@ -217,12 +215,9 @@ def _refusal(method: str, options: dict[str, Any]) -> str | None:
 
 
 def _try(method: str, function: Any, options: dict[str, Any]) -> None:
-    from scipy.optimize import least_squares, minimize
+    from scipy.optimize import minimize
 
     start = [0.3, -0.2]
-    if method == LEAST_SQUARES:
-        least_squares(lambda x: [function(x), 0.0, 0.0], start, **options)
-        return
     jac = (lambda x: 2 * x) if METHODS[method].gradient else None
     minimize(function, start, method=method, jac=jac, options=options)
 

@@ -53,7 +53,9 @@ class Inputs:
         Args:
             points: Shape ``(k, n)``.
         """
-        values: NDArray[Any] = points @ self.linear.T + self.constant
+        import numpy as np
+
+        values: NDArray[Any] = np.asarray(points @ self.linear.T + self.constant)
         for row, expression in self.curved:
             for k, point in enumerate(points):
                 values[k, row] = _evaluate(expression, self.parameters, point)
@@ -69,7 +71,8 @@ class Inputs:
 
         base = self.values(point[None, :])
         shifts = SHIFT * np.eye(len(self.constant))
-        return np.concatenate([base, base + shifts, base - shifts])
+        shifted: NDArray[Any] = np.concatenate([base, base + shifts, base - shifts])
+        return shifted
 
     def gradient(self, point: NDArray[Any], evs: NDArray[Any]) -> NDArray[Any]:
         """The gradient with respect to the point, shape ``(n,)``.
@@ -79,8 +82,9 @@ class Inputs:
             evs: Expectation values at :meth:`shifted_values`, shape ``(1 + 2m,)``.
         """
         m = len(self.constant)
-        by_gate: NDArray[Any] = (evs[1 : m + 1] - evs[m + 1 :]) / 2
-        return by_gate @ self._jacobian(point)
+        by_gate = (evs[1 : m + 1] - evs[m + 1 :]) / 2
+        gradient: NDArray[Any] = by_gate @ self._jacobian(point)
+        return gradient
 
     def _jacobian(self, point: NDArray[Any]) -> NDArray[Any]:
         jacobian = self.linear.copy()

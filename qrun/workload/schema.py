@@ -208,7 +208,10 @@ def _loop_forms(definitions: dict[str, Any]) -> None:
     about = {key: optimizer.pop(key) for key in ("default", "description") if key in optimizer}
     loop["optimizer"] = {
         **about,
-        "anyOf": [{"description": "The method alone.", "type": "string"}, *optimizer.get("anyOf", [optimizer])],
+        "anyOf": [
+            {"description": "The method alone.", "type": "string"},
+            *optimizer.get("anyOf", [optimizer]),
+        ],
     }
     for name in ("wall_time", "qpu_time"):
         definitions["StopRules"]["properties"][name]["anyOf"].append({"type": "string"})

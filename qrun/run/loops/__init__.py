@@ -1,1 +1,1 @@
-"""Iterative workloads: optimizers whose every evaluation is a job, several loops in one session, replayed on resume."""
+"""Iterative workloads: optimizers whose every evaluation is a job, several side by side in one session."""

@@ -63,7 +63,6 @@ class Cost:
 
     Args:
         loop: The loop.
-        place: Tells a mistake in the user's cost function where the workload names it.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -151,13 +150,12 @@ class Cost:
         except Exception as error:
             # The user's code may raise anything, and return anything.
             raise WorkloadError(
-                f"The cost function {name} of loop {self._loop.name} failed: {type(error).__name__}: {error}.",
+                f"The cost function {name} failed: {type(error).__name__}: {error}.",
                 "It takes a list of PubResult, one a PUB, and returns a number or an array of residuals.",
             ) from error
         if not np.isfinite(array).all() or array.size == 0:
             raise WorkloadError(
-                f"The cost function {name} of loop {self._loop.name} returned {made!r:.80}, which is no finite "
-                "number.",
+                f"The cost function {name} returned {made!r:.80}, which is no finite number.",
                 "Return a number or an array of residuals.",
             )
         return float(array) if array.ndim == 0 else float(np.sum(array**2))

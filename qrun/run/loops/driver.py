@@ -154,9 +154,7 @@ class Qpu:
                 raise WorkloadError(f"The {job.primitive} refuses these PUBs: {said(error)}") from error
         return prepared.request()
 
-    def _pub(
-        self, index: int, given: Any, primitive: str, shots: int | None, precision: float | None
-    ) -> Pub:
+    def _pub(self, index: int, given: Any, primitive: str, shots: int | None, precision: float | None) -> Pub:
         from qiskit.primitives.containers.estimator_pub import EstimatorPub
         from qiskit.primitives.containers.sampler_pub import SamplerPub
 
@@ -178,7 +176,9 @@ class Qpu:
             circuit=coerced.circuit,
             observables=coerced.observables if primitive == ESTIMATOR else None,
             parameter_values=values if values.num_parameters else None,
-            shots=(shots or spec.shots or file.defaults.shots or DEFAULT_SHOTS) if primitive == SAMPLER else None,
+            shots=(shots or spec.shots or file.defaults.shots or DEFAULT_SHOTS)
+            if primitive == SAMPLER
+            else None,
             precision=(precision or spec.precision or file.defaults.precision or DEFAULT_PRECISION)
             if primitive == ESTIMATOR
             else None,

@@ -18,7 +18,7 @@ from qrun.run.follow import look
 from qrun.run.listening import Listener, Stop
 from qrun.run.loops.driver import Driver
 from qrun.run.loops.engine import Engine, Outcome, PreparedLoop
-from qrun.run.loops.evaluating import Shared, Watcher
+from qrun.run.loops.evaluating import Shared, Spent, Watcher
 from qrun.run.loops.jobs import LoopJobs
 from qrun.run.loops.polling import Poller
 from qrun.run.opening import open_session
@@ -151,13 +151,14 @@ def _drive(
         unsent = [job for job in run.unsent if job.index not in of_loops]
         if unsent:
             Sender(channel, ledger, run, session_id, listener, stop).send(unsent)
+        spent = Spent(LoopLedger(ledger, run_id).qpu_seconds(), run.settings.get("budget"))
         ittl = channel.session(session_id).interactive_ttl_seconds if session_id else None
         with (
             ThreadPoolExecutor(max_workers=1) as writing,
             Poller(channel, run.tag, fast=run.mode == "session", trouble=listener.troubled) as poller,
         ):
             shared = Shared(
-                run, session_id, channel, poller, listener, stop, threading.Event(), watcher, writing
+                run, session_id, channel, poller, listener, stop, threading.Event(), watcher, spent, writing
             )
             outcomes = Engine(loops, shared, ledger, ittl).run()
         state = SUBMITTED
@@ -216,4 +217,3 @@ def _read_again(run: Run) -> Workload:
 def _absolute(path: str) -> str:
     """A path that means the same from any folder; standard input's is the folder itself."""
     return str(Path.cwd() / "-") if path == "-" else str(Path(path).absolute())
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -179,15 +179,14 @@ class Engine:
         self._shared.watcher.event({"event": state, "loop": loop.name, "reason": reason})
         return Outcome(state, reason, error)
 
-    def _optimize(
-        self, prepared: PreparedLoop, evaluator: Evaluator, records: LoopLedger
-    ) -> tuple[Any, str]:
+    def _optimize(self, prepared: PreparedLoop, evaluator: Evaluator, records: LoopLedger) -> tuple[Any, str]:
         loop = prepared.loop
         if loop.drive is not None:
             assert prepared.driver is not None
             return prepared.driver.drive(loop, evaluator), "the driver returned"
         assert prepared.jobs is not None
-        point, reason = run_optimizer(loop, self._start(loop, records), LoopObjective(prepared.jobs, evaluator))
+        objective = LoopObjective(prepared.jobs, evaluator)
+        point, reason = run_optimizer(loop, self._start(loop, records), objective)
         return None if point is None else point.tolist(), reason
 
     def _start(self, loop: Loop, records: LoopLedger) -> NDArray[Any]:
@@ -219,9 +218,7 @@ class Engine:
     def _no_session(self) -> ServiceError:
         run_id = self._shared.run.id
         return ServiceError(
-            f"The {self._shared.run.mode} {self._shared.session_id} of run {run_id} has ended before its loops; "
-            "every evaluation is kept.",
+            f"The {self._shared.run.mode} {self._shared.session_id} of run {run_id} has ended before its "
+            "loops; every evaluation is kept.",
             f"Go on in a new one with: qrun resume {run_id}",
         )
-
-

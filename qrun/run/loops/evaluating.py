@@ -49,6 +49,32 @@ class Watcher(Protocol):
         """Something has happened: ``event`` says what, ``loop`` to which loop."""
 
 
+class Spent:
+    """QPU time that a run's loops have used, and how much they may.
+
+    Args:
+        seconds: What they have used in earlier processes.
+        budget: What the run may use, in seconds; no limit where ``None``.
+    """
+
+    def __init__(self, seconds: float, budget: float | None) -> None:
+        self._seconds = seconds
+        self._budget = budget
+        self._lock = threading.Lock()
+
+    def add(self, seconds: float) -> None:
+        """A job has used so much."""
+        with self._lock:
+            self._seconds += seconds
+
+    @property
+    def used_up(self) -> str | None:
+        """What to say where the budget is used up."""
+        if self._budget is None or self._seconds < self._budget:
+            return None
+        return f"the run's budget of {self._budget:g} s of QPU time"
+
+
 @dataclass(frozen=True)
 class Shared:
     """What the loops of a run have in common."""
@@ -62,6 +88,8 @@ class Shared:
     halt: threading.Event
     """Set when all loops are to stop where they are."""
     watcher: Watcher
+    spent: Spent
+    """QPU time of all loops together."""
     writing: Executor
     """Writes results to their files, for which no optimizer need wait: the reply is in the ledger."""
 
@@ -166,6 +194,7 @@ class Evaluator:
             note_result(self._ledger, self._shared.run.id, record, text)
             self._records.answer(self._name, evaluation.number, reply, {**timing, "answered": time.time()})
         self._qpu += qpu or 0.0
+        self._shared.spent.add(qpu or 0.0)
         self._event("evaluated", evaluation, reply, job=job.job_id, timing=timing)
         self._told = time.time() - fetched
         return reply
@@ -233,6 +262,8 @@ class Evaluator:
         """Raise where a stop rule, or a signal, allows no more jobs."""
         if self._shared.halt.is_set():
             raise Halted
+        if over := self._shared.spent.used_up:
+            raise StoppedByRule(over)
         rules = self._rules
         lasted = self._spent + time.monotonic() - self._started
         limits = (

@@ -92,7 +92,9 @@ class LoopJobs:
         try:
             return self.template.request(self.cost.arrays(request))
         except Exception as error:
-            raise WorkloadError(f"The {self.primitive} refuses a job of loop {self._loop.name}: {said(error)}") from error
+            raise WorkloadError(
+                f"The {self.primitive} refuses a job of loop {self._loop.name}: {said(error)}"
+            ) from error
 
     def _expected(self, start: NDArray[Any]) -> list[Request]:
         import numpy as np
@@ -126,4 +128,5 @@ class LoopJobs:
         order = [parameter.name for parameter in isa.pub.circuit.parameters]
         kept = [parameter.name for parameter in isa.circuit.parameters]
         bindings = {tuple(kept): values[..., [order.index(name) for name in kept]]}
-        return (isa.circuit, bindings) if isa.observables is None else (isa.circuit, isa.observables, bindings)
+        parts = [isa.circuit] if isa.observables is None else [isa.circuit, isa.observables]
+        return (*parts, bindings)

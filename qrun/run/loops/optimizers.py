@@ -30,7 +30,7 @@ class Objective(Protocol):
 
 
 class Function:
-    """What a user's optimizer minimises: ``fun(x)`` for one point, ``fun.values(points)`` for many in one job.
+    """What a user's optimizer minimises: ``fun(x)`` at one point, ``fun.values(points)`` at many in one job.
 
     Args:
         objective: The objective.
@@ -126,7 +126,7 @@ def _own(loop: Loop, start: NDArray[Any], objective: Objective) -> tuple[NDArray
         array = np.empty(0)
     if array.shape != start.shape:
         raise WorkloadError(
-            f"The optimizer {loop.method} returned {point!r:.60}, which is no point of {len(start)} parameters.",
+            f"The optimizer {loop.method} returned {point!r:.60}, no point of {len(start)} parameters.",
             "Return the point, or an object with an attribute x, or None.",
         )
     return array, str(getattr(ended, "message", "the optimizer returned")).rstrip(".")

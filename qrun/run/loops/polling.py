@@ -11,6 +11,7 @@ from qrun.errors import QrunError, ServiceError
 from qrun.run.follow import BACK_OFF, LONGEST_INTERVAL
 from qrun.runtime.control import ControlChannel
 from qrun.runtime.records import JobRecord
+from qrun.runtime.replies import TOO_MANY_REQUESTS
 
 IN_SESSION = 0.1
 """Seconds between two questions while a session waits: it is billed. The client's own interval there."""
@@ -39,7 +40,9 @@ class Poller:
         trouble: Told when the service does not answer.
     """
 
-    def __init__(self, channel: ControlChannel, tag: str, *, fast: bool, trouble: Callable[[str], None]) -> None:
+    def __init__(
+        self, channel: ControlChannel, tag: str, *, fast: bool, trouble: Callable[[str], None]
+    ) -> None:
         self._channel = channel
         self._tag = tag
         self._fast = fast
@@ -134,8 +137,8 @@ class Poller:
         return bool(ended)
 
     def _failed(self, error: QrunError, waiting: dict[str, _Awaited]) -> None:
-        refused = isinstance(error, ServiceError) and error.status is not None
-        if refused and error.status < 500 and error.status != 429:  # type: ignore[attr-defined, operator]
+        status = error.status if isinstance(error, ServiceError) else None
+        if status is not None and status < 500 and status != TOO_MANY_REQUESTS:
             for awaited in waiting.values():
                 awaited.error = error
                 awaited.ended.set()

@@ -20,15 +20,15 @@ class Sharing:
     alone: float | None
     """The same for each loop without the others, added up; an estimate."""
     own_median: float | None
-    """Seconds that qrun itself took from a result to the next submission, without optimizer and cost function."""
+    """Seconds that qrun itself took from a result to the next submission, without the optimizer."""
 
 
 def sharing_of(channel: ControlChannel, ledger: Ledger, run: Run) -> Sharing:
     """Work out what sharing saved.
 
     A job's wait, from its submission to its end, is its own but for the time in which the QPU ran others'
-    jobs. So what a loop would have taken alone is the time from its first submission to its last result, without
-    the QPU time of the other loops' jobs that ended while one of its own was waiting.
+    jobs. So what a loop would have taken alone is the time from its first submission to its last result,
+    without the QPU time of the other loops' jobs that ended while one of its own was waiting.
     """
     records = LoopLedger(ledger, run.id)
     by_loop = {record.name: _run_here(records.evaluations(record.name)) for record in records.loops()}

@@ -1,9 +1,9 @@
-"""Simultaneous perturbation stochastic approximation, after J. C. Spall, IEEE Trans. Aerosp. Electron. Syst.
-34, 817 (1998).
+"""Simultaneous perturbation stochastic approximation.
 
-Written here because every SPSA that is maintained for qiskit (qiskit-algorithms 0.4) draws its random signs from
-one generator shared by all optimizers of the process, so that loops side by side could not be replayed, and
-has no bounds. Each iteration here is one job with both points.
+After J. C. Spall, IEEE Transactions on Aerospace and Electronic Systems 34, 817 (1998). Written here because
+the SPSA that is maintained for qiskit (qiskit-algorithms 0.4) draws its random signs from one generator that
+all optimizers of a process share, so that loops side by side could not be replayed, and has no bounds. Each
+iteration here is one job with both points.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def minimize_spsa(
         start: Where to begin, shape ``(n,)``.
         options: ``maxiter``; ``c``, the first perturbation; ``a``, by default such that the first step is
             ``first_step`` long in each parameter on average, from ``calibration`` pairs of points that are
-            evaluated in one job; ``A``, by default a tenth of ``maxiter``; ``alpha`` and ``gamma``, by default
-            0.602 and 0.101, the smallest that theory allows; ``resamplings``, the perturbations averaged in an
-            iteration; and ``seed``.
+            evaluated in one job; ``A``, by default a tenth of ``maxiter``; ``alpha`` and ``gamma``, by
+            default 0.602 and 0.101, the smallest that theory allows; ``resamplings``, the perturbations
+            averaged in an iteration; and ``seed``.
         bounds: Shape ``(n, 2)``; points are moved onto them.
         tolerance: Ends when a step is shorter than this.
         iterated: Told the new point after each iteration.
