@@ -65,8 +65,8 @@ class LoopLedger:
         The job of a new one counts as attempted already.
 
         Returns:
-            The evaluation, whether it is new, and whether others had been recorded under this and
-            later numbers that the optimizer does not ask for any more. They stay in the ledger, and count no longer.
+            The evaluation, whether it is new, and whether others had been recorded under this and later
+            numbers that the optimizer does not ask for any more. They stay in the ledger, and count no longer.
         """
         text = json.dumps(asked, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()

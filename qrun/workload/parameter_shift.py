@@ -87,7 +87,7 @@ class Inputs:
         return gradient
 
     def _jacobian(self, point: NDArray[Any]) -> NDArray[Any]:
-        jacobian = self.linear.copy()
+        jacobian: NDArray[Any] = self.linear.copy()
         for row, expression in self.curved:
             for parameter in expression.parameters:
                 column = self.parameters.index(parameter.name)
