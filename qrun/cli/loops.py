@@ -177,6 +177,31 @@ def _view(
     return nullcontext(Lines())
 
 
+def watch_loops(
+    ledger: Ledger, run: Run, *, timeout: float | None, quiet: bool, live: bool, as_json: bool
+) -> None:
+    """Watch the loops of a run that another process drives, until it does so no more.
+
+    Raises:
+        Interrupted: A signal came; the loops go on.
+        TimedOut: ``timeout`` is over; the loops go on.
+    """
+    from qrun.cli.signals import interrupting
+    from qrun.errors import Interrupted
+    from qrun.run.loops.driving import LOOPS
+    from qrun.run.loops.watching import follow_loops
+
+    methods = {name: about["method"] for name, about in run.settings[LOOPS].items()}
+    with interrupting(), _view(methods, quiet=quiet, live=live, as_json=as_json) as watcher:
+        try:
+            for event in follow_loops(ledger, run.id, timeout=timeout):
+                watcher.event(event)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Detached from run {run.id}; its loops go on.", f"Watch again with: qrun watch {run.id}"
+            ) from None
+
+
 def print_loops(ledger: Ledger, run: Run) -> None:
     """What came of each loop of a run, as a table on standard output."""
     from qrun.cli.loop_results import draw_loops

@@ -20,6 +20,7 @@ def watch(
     """Follow runs until their jobs have ended; Ctrl-C detaches. --json prints a line an event."""
     from qrun.cli.durations import seconds_of
     from qrun.cli.follow import exit_by, follow_run
+    from qrun.cli.loops import watch_loops
     from qrun.cli.targets import account_of, find_runs
     from qrun.ledger import Ledger
     from qrun.runtime.control import ControlChannel
@@ -28,6 +29,9 @@ def watch(
     ended = []
     with Ledger() as ledger:
         for run in find_runs(ids, ledger):
+            if run.settings.get("loops"):
+                watch_loops(ledger, run, timeout=seconds, quiet=quiet, live=not no_progress, as_json=json)
+                run = ledger.run(run.id)
             with ControlChannel(account_of(run)) as channel:
                 ended.append(
                     follow_run(

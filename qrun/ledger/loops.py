@@ -66,7 +66,7 @@ class LoopLedger:
 
         Returns:
             The evaluation, whether it is new, and whether others had been recorded under this and later
-            numbers that the optimizer does not ask for any more. They stay in the ledger, and count no longer.
+            numbers that the optimizer does not ask for any more. They stay, and count no longer.
         """
         text = json.dumps(asked, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()

@@ -29,16 +29,16 @@ observables:
 loops:
   simplex:
     minimize: {circuit: ansatz, observable: energy}
-    optimizer: {method: COBYLA, options: {maxiter: 18}}
+    optimizer: {method: COBYLA, options: {maxiter: 10}}
     initial_point: {random: {seed: 1}}
     precision: 0.05
   random:
     minimize: {circuit: ansatz, observable: energy}
-    optimizer: {method: SPSA, options: {maxiter: 8, calibration: 3}}
+    optimizer: {method: SPSA, options: {maxiter: 5, calibration: 2}}
     initial_point: {random: {seed: 2}}
     precision: 0.05
 """
-ROUNDS = {"simplex": 18, "random": 10}
+ROUNDS = {"simplex": 10, "random": 7}
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(qrun, workload):
     assert {name: document["jobs"] for name, document in expected.items()} == ROUNDS
     assert ended(qrun, whole) == sum(ROUNDS.values())
 
-    killed, code = break_off(qrun, workload, signal.SIGKILL, after=7)
+    killed, code = break_off(qrun, workload, signal.SIGKILL, after=5)
     assert code == -signal.SIGKILL
     assert qrun("resume", killed).stdout.split() == [killed]
     again = results(qrun, killed)

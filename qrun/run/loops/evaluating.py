@@ -285,20 +285,25 @@ class Evaluator:
         job: str | None = None,
         timing: Mapping[str, Any] | None = None,
     ) -> None:
-        values, stds = reply.get("values"), reply.get("stds")
-        self._shared.watcher.event(
-            {
-                "event": kind,
-                "loop": self._name,
-                "number": evaluation.number,
-                "iteration": self.iteration,
-                "points": evaluation.asked.get("points"),
-                "values": values,
-                "stds": stds,
-                "job": job,
-                **{name: (timing or evaluation.timing).get(name) for name in ("qpu", "own")},
-            }
-        )
+        event = event_of(kind, evaluation, reply, timing or evaluation.timing)
+        self._shared.watcher.event({**event, "iteration": self.iteration, "job": job})
+
+
+def event_of(
+    kind: str, evaluation: Evaluation, reply: Mapping[str, Any], timing: Mapping[str, Any]
+) -> dict[str, Any]:
+    """An evaluation as those who watch are told of it."""
+    return {
+        "event": kind,
+        "loop": evaluation.loop,
+        "number": evaluation.number,
+        "iteration": timing.get("iteration"),
+        "points": evaluation.asked.get("points"),
+        "values": reply.get("values"),
+        "stds": reply.get("stds"),
+        "qpu": timing.get("qpu"),
+        "own": timing.get("own"),
+    }
 
 
 def _lasted(evaluation: Evaluation) -> float:

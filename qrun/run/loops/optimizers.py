@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qrun.errors import WorkloadError
-from qrun.run.loops.spsa import minimize_spsa
+from qrun.run.loops.spsa import inside, minimize_spsa
 from qrun.workload.loops import Loop
 from qrun.workload.optimizer_methods import SPSA
 
@@ -29,21 +29,29 @@ class Objective(Protocol):
         """An iteration has ended at this point."""
 
 
+FIRST_STEP = 0.25
+"""Size of Nelder-Mead's first simplex, in radians."""
+
+
 class Function:
     """What a user's optimizer minimises: ``fun(x)`` at one point, ``fun.values(points)`` at many in one job.
 
     Args:
         objective: The objective.
+        bounds: Shape ``(n, 2)``. COBYLA asks for points outside on its way; it is told the cost at the
+            nearest point within.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective, bounds: NDArray[Any] | None = None) -> None:
         self.values = objective.values
+        self._bounds = bounds
 
     def __call__(self, x: Any) -> float:
         """The cost at one point."""
         import numpy as np
 
-        return float(self.values(np.atleast_1d(np.asarray(x, dtype=float))[None, :])[0])
+        point = inside(np.atleast_1d(np.asarray(x, dtype=float)), self._bounds)
+        return float(self.values(point[None, :])[0])
 
 
 def run_optimizer(loop: Loop, start: NDArray[Any], objective: Objective) -> tuple[NDArray[Any] | None, str]:
@@ -76,21 +84,33 @@ def run_optimizer(loop: Loop, start: NDArray[Any], objective: Objective) -> tupl
 
 
 def _scipy(loop: Loop, start: NDArray[Any], objective: Objective) -> tuple[NDArray[Any] | None, str]:
-    from scipy.optimize import minimize
+    from scipy.optimize import Bounds, minimize
 
+    bounds = loop.bounds
+    options = dict(loop.spec.optimizer.options)
+    if loop.method == "Nelder-Mead":
+        options.setdefault("initial_simplex", _simplex(start))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ended = minimize(
-            objective.value_and_gradient if loop.gradient is not None else Function(objective),
+            objective.value_and_gradient if loop.gradient is not None else Function(objective, bounds),
             start,
             method=loop.method,
             jac=loop.gradient is not None or None,
-            bounds=_pairs(loop.bounds),
+            bounds=None if bounds is None else Bounds(bounds[:, 0], bounds[:, 1], keep_feasible=True),
             tol=loop.spec.stop.tolerance,
-            options=dict(loop.spec.optimizer.options),
+            options=options,
             callback=lambda point, *_: objective.iterated(point),
         )
-    return ended.x, str(ended.message).rstrip(".")
+    return inside(ended.x, bounds), str(ended.message).rstrip(".")
+
+
+def _simplex(start: NDArray[Any]) -> NDArray[Any]:
+    """The point and one a step along each axis; scipy's own from zero is 0.00025, which noise drowns."""
+    import numpy as np
+
+    simplex: NDArray[Any] = np.concatenate([start[None, :], start + FIRST_STEP * np.eye(len(start))])
+    return simplex
 
 
 def _pairs(bounds: NDArray[Any] | None) -> list[tuple[float | None, float | None]] | None:

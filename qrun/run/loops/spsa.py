@@ -61,7 +61,7 @@ def minimize_spsa(
     for k in range(chosen["maxiter"]):
         width = chosen["c"] / (k + 1) ** chosen["gamma"]
         slope = _slope(values, point, width, chosen["resamplings"], bounds, random)
-        moved = _inside(point - gain / (stability + k + 1) ** chosen["alpha"] * slope, bounds)
+        moved = inside(point - gain / (stability + k + 1) ** chosen["alpha"] * slope, bounds)
         step, point = float(np.linalg.norm(moved - point)), moved
         iterated(point)
         if tolerance is not None and step < tolerance:
@@ -83,7 +83,7 @@ def _slope(
 
     signs = random.choice([-1.0, 1.0], size=(resamplings, len(point)))
     pairs = np.concatenate([point + width * signs, point - width * signs])
-    found = values(_inside(pairs, bounds))
+    found = values(inside(pairs, bounds))
     differences = (found[:resamplings] - found[resamplings:]) / (2 * width)
     slope: NDArray[Any] = np.mean(differences[:, None] * signs, axis=0)
     return slope
@@ -105,12 +105,13 @@ def _calibrated(
         return float(chosen["first_step"] * (stability + 1) ** chosen["alpha"])
     signs = random.choice([-1.0, 1.0], size=(pairs, len(point)))
     around = np.concatenate([point + chosen["c"] * signs, point - chosen["c"] * signs])
-    found = values(_inside(around, bounds))
+    found = values(inside(around, bounds))
     steep = float(np.mean(np.abs(found[:pairs] - found[pairs:]) / (2 * chosen["c"])))
     return float(chosen["first_step"] / max(steep, 1e-10) * (stability + 1) ** chosen["alpha"])
 
 
-def _inside(points: NDArray[Any], bounds: NDArray[Any] | None) -> NDArray[Any]:
+def inside(points: NDArray[Any], bounds: NDArray[Any] | None) -> NDArray[Any]:
+    """Points, or the nearest to them within the bounds."""
     import numpy as np
 
     return points if bounds is None else np.clip(points, bounds[:, 0], bounds[:, 1])
