@@ -38,7 +38,7 @@ def plot(values: Sequence[float], width: int, height: int = _HEIGHT) -> list[str
     return ["".join(chr(0x2800 + cell) for cell in row) for row in cells]
 
 
-def loops_panel(loops: Sequence[LoopProgress], seconds: float, width: int) -> Any:
+def loops_panel(loops: Sequence[LoopProgress], seconds: float, times: str | None, width: int) -> Any:
     """All loops side by side or one below another, as wide as the terminal."""
     from rich.console import Group
     from rich.table import Table
@@ -50,7 +50,8 @@ def loops_panel(loops: Sequence[LoopProgress], seconds: float, width: int) -> An
     blocks = [_block(loop, inner, _COLOURS[i % len(_COLOURS)]) for i, loop in enumerate(loops)]
     for start in range(0, len(blocks), beside):
         grid.add_row(*blocks[start : start + beside])
-    return Group(grid, Text(f"{format_seconds(round(seconds))} since the session was opened", style="dim"))
+    below = format_seconds(round(seconds)) + (f"; the session is {times}" if times else "")
+    return Group(grid, Text(below, style="dim"))
 
 
 def _block(loop: LoopProgress, width: int, colour: str) -> Any:

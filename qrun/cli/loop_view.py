@@ -62,6 +62,37 @@ class LoopProgress:
         self._point = point
 
 
+class SessionTimes:
+    """How long a session may still live.
+
+    Args:
+        ittl: Interactive time to live, in seconds.
+        max_ttl: Maximum time to live, in seconds.
+    """
+
+    def __init__(self, ittl: float | None, max_ttl: float | None) -> None:
+        self._ittl, self._max_ttl = ittl, max_ttl
+        self._first: float | None = None
+        self._last = time.monotonic()
+
+    def touched(self) -> None:
+        """A job has ended."""
+        self._last = time.monotonic()
+        # The maximum time to live begins with the first job.
+        self._first = self._first or self._last
+
+    def told(self) -> str:
+        """What is left of either."""
+        now, parts = time.monotonic(), []
+        if self._ittl is not None:
+            left = max(0.0, self._ittl - (now - self._last))
+            parts.append(f"inactive in {format_seconds(round(left))} without a job")
+        if self._max_ttl is not None:
+            left = max(0.0, self._max_ttl - (now - (self._first or now)))
+            parts.append(f"ends in {format_seconds(round(left))} at most")
+        return ", ".join(parts)
+
+
 def told(event: Mapping[str, Any]) -> str | None:
     """What a person must know at once, besides the loops' progress."""
     if event["event"] == "idle":
@@ -144,6 +175,7 @@ class LiveLoops:
         self._loops = {name: LoopProgress(name, method) for name, method in methods.items()}
         self._started = time.monotonic()
         self._live: Any = None
+        self._session: SessionTimes | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> LiveLoops:
@@ -161,9 +193,15 @@ class LiveLoops:
         if message := told(event):
             say(f"warning: {message}", style="yellow")
         with self._lock:
+            if event["event"] == "session":
+                self._session = SessionTimes(event.get("ittl"), event.get("max_ttl"))
+            if event["event"] == "evaluated" and self._session is not None:
+                self._session.touched()
             if (progress := self._loops.get(event.get("loop", ""))) and event["event"] != "diverged":
                 progress.note(event)
 
     def _draw(self) -> Any:
         with self._lock:
-            return loops_panel(list(self._loops.values()), time.monotonic() - self._started, err().width)
+            times = None if self._session is None else self._session.told()
+            seconds = time.monotonic() - self._started
+            return loops_panel(list(self._loops.values()), seconds, times, err().width)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from qrun.errors import ExitCode
+from qrun.errors import ExitCode, QrunError
 
 if TYPE_CHECKING:
     from qrun.ledger import Ledger, Run
@@ -157,7 +157,8 @@ def _report(run_id: str, client: RuntimeClient, ledger: Ledger, talk: Callable[[
     run = ledger.run(run_id)
     for document in trajectories(ledger, run):
         talk(loop_line(document))
-    with ControlChannel(client.account.at_instance(client.instance)) as channel:
+    # The loops have ended; a sentence about them is worth no failure.
+    with suppress(QrunError), ControlChannel(client.account.at_instance(client.instance)) as channel:
         for line in sharing_lines(sharing_of(channel, ledger, run)):
             talk(line)
 

@@ -152,7 +152,12 @@ def _drive(
         if unsent:
             Sender(channel, ledger, run, session_id, listener, stop).send(unsent)
         spent = Spent(LoopLedger(ledger, run_id).qpu_seconds(), run.settings.get("budget"))
-        ittl = channel.session(session_id).interactive_ttl_seconds if session_id else None
+        session = channel.session(session_id) if session_id else None
+        ittl = session.interactive_ttl_seconds if session else None
+        if session is not None:
+            watcher.event(
+                {"event": "session", "session": session.id, "ittl": ittl, "max_ttl": session.max_ttl_seconds}
+            )
         with (
             ThreadPoolExecutor(max_workers=1) as writing,
             Poller(channel, run.tag, fast=run.mode == "session", trouble=listener.troubled) as poller,

@@ -36,6 +36,8 @@ FIRST_STEP = 0.25
 class Function:
     """What a user's optimizer minimises: ``fun(x)`` at one point, ``fun.values(points)`` at many in one job.
 
+    ``fun.value_and_gradient(x)``, where the loop has a gradient, is one job too.
+
     Args:
         objective: The objective.
         bounds: Shape ``(n, 2)``. COBYLA asks for points outside on its way; it is told the cost at the
@@ -44,6 +46,7 @@ class Function:
 
     def __init__(self, objective: Objective, bounds: NDArray[Any] | None = None) -> None:
         self.values = objective.values
+        self.value_and_gradient = objective.value_and_gradient
         self._bounds = bounds
 
     def __call__(self, x: Any) -> float:
