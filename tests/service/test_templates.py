@@ -71,7 +71,7 @@ def _arrays(tree):
 
 def test_a_client_that_bakes_values_in_is_found_out(client):
     class Baked:
-        notes: list[str] = []
+        notes = ()
 
         def __init__(self, arrays):
             self._arrays = arrays

@@ -89,7 +89,7 @@ def sharing_of(channel: ControlChannel, ledger: Ledger, run: Run) -> Sharing:
 def alone_seconds(own: list[Ran], others: Iterable[Ran]) -> float:
     """What a loop would have taken without the others.
 
-    Its jobs' times from start to end, but for the part in which they waited while the QPU was running others';
+    Its jobs' times from start to end, but for the part in which they waited while the QPU ran others';
     and the time between a job's end and the next one's submission, by this machine's clock: the optimizer's,
     qrun's and the network's, which the service's clock need not know of.
     """
