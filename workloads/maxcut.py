@@ -1,8 +1,9 @@
-"""The circuit of maxcut-qaoa.yaml."""
+"""The circuit of maxcut-qaoa.yaml and maxcut-loop.yaml, and the cost of the latter."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from qiskit.circuit import ParameterVector, QuantumCircuit
 
@@ -26,3 +27,18 @@ def qaoa(edges: Sequence[Sequence[int]], layers: int) -> QuantumCircuit:
             circuit.rzz(gamma[layer], first, second)
         circuit.rx(2 * beta[layer], range(nodes))
     return circuit
+
+
+def cut_cost(results: Sequence[Any], edges: Sequence[Sequence[int]]) -> float:
+    """Minus the mean number of edges that the sampled colourings cut.
+
+    Args:
+        results: The PUBs' results; the first has the counts of all nodes in the register ``meas``.
+        edges: Pairs of nodes.
+    """
+    counts = results[0].data.meas.get_counts()
+    cut = sum(
+        shots * sum(bits[-1 - first] != bits[-1 - second] for first, second in edges)
+        for bits, shots in counts.items()
+    )
+    return -cut / sum(counts.values())

@@ -39,6 +39,16 @@ def results(
     ] = None,
     counts: Annotated[bool, typer.Option("--counts", help="Only counts.")] = False,
     expectation: Annotated[bool, typer.Option("--expectation", help="Only expectation values.")] = False,
+    loop: Annotated[
+        list[str] | None,
+        typer.Option("--loop", help="The course of this loop; may be repeated.", show_default=False),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", help="Plot the loops' costs to this .png, .svg or .pdf file.", show_default=False
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -47,9 +57,15 @@ def results(
     ] = None,
 ) -> None:
     """Print the results of runs, PUBs in the order of the file. Exits with 1 if some are missing."""
+    if loop or plot is not None:
+        from qrun.cli.loop_results import print_courses
+
+        print_courses(ids, loop or [], format.value, plot, output)
+        return
     from qrun.cli.targets import find_runs
     from qrun.errors import ExitCode, UsageError
     from qrun.ledger import Ledger
+    from qrun.run.loops.trajectory import trajectories
     from qrun.run.tables import select
 
     if output is None and format in (Format.npz, Format.raw):
@@ -61,6 +77,8 @@ def results(
         for run in find_runs(ids, ledger):
             document, progress = _collected(ledger, run)
             document = select(document, pub or (), kind)
+            if courses := trajectories(ledger, run):
+                document = {**document, "loops": courses}
             documents.append(document)
             complete = complete and all(pub["data"] is not None for pub in document["pubs"])
             if output is not None:
@@ -68,7 +86,12 @@ def results(
             elif format is Format.table:
                 from qrun.cli.drawing import draw_failures, draw_results
 
-                draw_results(document)
+                if document["pubs"]:
+                    draw_results(document)
+                if document.get("loops"):
+                    from qrun.cli.loop_results import draw_loops
+
+                    draw_loops(document["loops"])
                 if progress is not None:
                     draw_failures(ledger.run(run.id), progress.jobs)
     if output is None:

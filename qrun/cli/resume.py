@@ -22,8 +22,10 @@ def resume(
 ) -> None:
     """Finish what runs still have to do: send unsent jobs, collect results, close what is open."""
     from qrun.cli.again import each_run
+    from qrun.cli.loops import resume_loops_first
     from qrun.run.resume import resume_run
 
+    ids = resume_loops_first(ids, watch=watch, quiet=quiet, live=not no_progress)
     each_run(ids, resume_run, tell, watch=watch, quiet=quiet, live=not no_progress)
 
 

@@ -88,6 +88,10 @@ def submit(
             ready, client = _prepare(document, workload_file, choices, service, quiet=quiet)
     except KeyboardInterrupt:
         raise Interrupted("Interrupted before anything was submitted.") from None
+    if ready.workload.loops:
+        cache, live = not no_cache, not no_progress
+        _drive(ready, client, settings, document, cache=cache, watch=watch, quiet=quiet, live=live)
+        return
     with Ledger() as ledger:
         stopped = _send(ready, client, ledger, quiet=quiet)
         if watch and not stopped:
@@ -181,17 +185,63 @@ def _send(ready: Ready, client: RuntimeClient, ledger: Ledger, *, quiet: bool) -
     from qrun.run.submit import submit_run
 
     talk: Callable[[str], None] = (lambda _: None) if quiet else say
-    talk(
-        f"{ready.workload.name}: {_counted(len(ready.pubs), 'PUB')} in {_counted(len(ready.jobs), 'job')} "
-        f"on {ready.backend.name}, run {ready.run_id}"
-    )
-    talk(f"mode {ready.mode.mode}: {ready.mode.reason}")
-    for note in ready.notes:
-        talk(f"note: {note}")
+    _introduce(ready, quiet=quiet)
     account = client.account.at_instance(client.instance)
     with Finishing(lambda: say("stopping after the jobs in hand …")) as stop:
         submit_run(ready, client, ledger, Teller(ready.run_id, ready.mode.mode, account, talk), stop)
     return stop.asked
+
+
+def _drive(
+    ready: Ready,
+    client: RuntimeClient,
+    settings: list[str] | None,
+    document: Document,
+    *,
+    cache: bool,
+    watch: bool,
+    quiet: bool,
+    live: bool,
+) -> None:
+    """Run a workload with loops, which needs this process to its end; the ID comes last, or its results."""
+    from qrun.cli.console import print_line
+    from qrun.cli.loops import drive_new, print_loops
+    from qrun.ledger import Ledger
+
+    _introduce(ready, quiet=quiet)
+    with Ledger() as ledger:
+        try:
+            drive_new(
+                ready,
+                client,
+                ledger,
+                settings=tuple(settings or ()),
+                trusted=document.trusted,
+                cache=cache,
+                quiet=quiet,
+                live=live,
+            )
+        finally:
+            if not watch:
+                print_line(ready.run_id)
+        if watch:
+            print_loops(ledger, ledger.run(ready.run_id))
+
+
+def _introduce(ready: Ready, *, quiet: bool) -> None:
+    from qrun.cli.console import say
+
+    if quiet:
+        return
+    parts = []
+    if ready.pubs:
+        parts.append(f"{_counted(len(ready.pubs), 'PUB')} in {_counted(len(ready.jobs), 'job')}")
+    if ready.workload.loops:
+        parts.append(_counted(len(ready.workload.loops), "loop"))
+    say(f"{ready.workload.name}: {' and '.join(parts)} on {ready.backend.name}, run {ready.run_id}")
+    say(f"mode {ready.mode.mode}: {ready.mode.reason}")
+    for note in ready.notes:
+        say(f"note: {note}")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -21,6 +21,7 @@ def watch(
     """Follow runs, sessions, batches or jobs to their end; Ctrl-C detaches. In a pipe, a line an event."""
     from qrun.cli.durations import seconds_of
     from qrun.cli.follow import Style, exit_by, follow_target, style_of_watch
+    from qrun.cli.loops import watch_loops
     from qrun.cli.targets import find_targets
     from qrun.cli.views import say_reasons
     from qrun.ledger import Ledger
@@ -32,6 +33,10 @@ def watch(
     ended = []
     with Ledger() as ledger:
         for target in find_targets(ids, ledger, service):
+            if target.run is not None and target.run.settings.get("loops"):
+                watch_loops(
+                    ledger, target.run, timeout=seconds, quiet=quiet, live=not no_progress, as_json=json
+                )
             with ControlChannel(target.account()) as channel:
                 standing = follow_target(
                     channel, ledger, target, timeout=seconds, style=style, cancel=cancelling

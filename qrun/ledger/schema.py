@@ -124,8 +124,35 @@ def _attempts_and_sessions(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _loops(db: sqlite3.Connection) -> None:
+    """Evaluations of loops; ``branch`` 0 is what counts, others what an optimizer did not ask again."""
+    for statement in (
+        """CREATE TABLE loops (
+            run_id TEXT NOT NULL REFERENCES runs(id),
+            name TEXT NOT NULL,
+            state TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            summary TEXT NOT NULL,
+            changed TEXT NOT NULL,
+            PRIMARY KEY (run_id, name))""",
+        """CREATE TABLE evaluations (
+            run_id TEXT NOT NULL REFERENCES runs(id),
+            loop TEXT NOT NULL,
+            branch INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            asked TEXT NOT NULL,
+            job_idx INTEGER NOT NULL,
+            reply TEXT,
+            timing TEXT NOT NULL,
+            PRIMARY KEY (run_id, loop, branch, number))""",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _first_schema,
     _observables_of_pubs,
     _attempts_and_sessions,
+    _loops,
 ]

@@ -85,7 +85,11 @@ class Ledger:
         self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction; what raises within it undoes it. One within another is a part of that."""
+        if self._db.in_transaction:
+            yield self._db
+            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -147,10 +151,10 @@ class Ledger:
             "settings": json.dumps(dict(settings or {})),
             "process": os.getpid(),
         }
-        with self._transaction() as db:
-            _insert(db, "runs", [run])
-            _insert(db, "jobs", [_job_row(run_id, index, job) for index, job in enumerate(jobs)])
-            _insert(db, "pubs", [_pub_row(run_id, pub) for pub in pubs])
+        with self.transaction() as db:
+            insert(db, "runs", [run])
+            insert(db, "jobs", [job_row(run_id, index, job) for index, job in enumerate(jobs)])
+            insert(db, "pubs", [_pub_row(run_id, pub) for pub in pubs])
 
     def attempt_again(self, run_id: str, indices: Iterable[int]) -> None:
         """Write down the intent to send jobs once more, as they were.
@@ -159,7 +163,7 @@ class Ledger:
             run_id: The run.
             indices: Indices of its jobs.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             for index in indices:
                 [last] = db.execute(
                     "SELECT * FROM jobs WHERE run_id = ? AND idx = ? ORDER BY attempt DESC LIMIT 1",
@@ -167,13 +171,13 @@ class Ledger:
                 )
                 attempt = last["attempt"] + 1
                 kept = {name: last[name] for name in _OF_EVERY_ATTEMPT}
-                _insert(db, "jobs", [{**kept, "attempt": attempt, "tag": job_tag(run_id, index, attempt)}])
+                insert(db, "jobs", [{**kept, "attempt": attempt, "tag": job_tag(run_id, index, attempt)}])
             db.execute("UPDATE runs SET state = ? WHERE id = ?", (SUBMITTING, run_id))
 
     def jobs_attempted(self, run_id: str, tags: Iterable[str]) -> None:
         """Jobs are about to be sent: from now on the service may have them."""
         now = _now()
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "UPDATE jobs SET attempted = ? WHERE run_id = ? AND tag = ?",
                 [(now, run_id, tag) for tag in tags],
@@ -187,7 +191,7 @@ class Ledger:
             job_ids: Job ID by tag.
         """
         now = _now()
-        with self._transaction() as db:
+        with self.transaction() as db:
             for tag, job_id in job_ids.items():
                 db.execute(
                     "UPDATE jobs SET job_id = ?, accepted = ?, state = 'QUEUED' WHERE run_id = ? AND tag = ?",
@@ -202,7 +206,7 @@ class Ledger:
             run_id: The run.
             known_before: IDs of those of its kind that the service has already.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             [row] = db.execute("SELECT max(number) FROM sessions WHERE run_id = ?", (run_id,))
             db.execute(
                 "INSERT INTO sessions VALUES (?, ?, NULL, ?, ?, NULL)",
@@ -211,7 +215,7 @@ class Ledger:
 
     def session_not_opened(self, run_id: str) -> None:
         """The service refused to create the batch or session that was asked for last."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM sessions WHERE run_id = ? AND session_id IS NULL", (run_id,))
 
     def session_opened(self, run_id: str, session_id: str) -> bool:
@@ -220,7 +224,7 @@ class Ledger:
         Returns:
             ``False`` where it is another run's already.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             if list(db.execute("SELECT 1 FROM sessions WHERE session_id = ?", (session_id,))):
                 return False
             filled = db.execute(
@@ -237,14 +241,14 @@ class Ledger:
 
     def session_closed(self, session_id: str) -> None:
         """A batch or session takes no more jobs."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE sessions SET closed = ? WHERE session_id = ? AND closed IS NULL", (_now(), session_id)
             )
 
     def set_state(self, run_id: str, state: str) -> None:
         """``submitted`` or ``incomplete``."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE runs SET state = ? WHERE id = ?", (state, run_id))
 
     def set_job_states(
@@ -259,7 +263,7 @@ class Ledger:
             states: State and reason, and perhaps the reason's code and the QPU seconds, by job ID.
         """
         now = _now()
-        with self._transaction() as db:
+        with self.transaction() as db:
             for job_id, (state, reason, *more) in states.items():
                 code, usage = more or (None, None)
                 db.execute(
@@ -275,7 +279,7 @@ class Ledger:
 
     def set_result_file(self, run_id: str, job_id: str, file: str, sha256: str | None = None) -> None:
         """A job's result has been collected."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE jobs SET result_file = ?, result_sha256 = ? WHERE run_id = ? AND job_id = ?",
                 (file, sha256, run_id, job_id),
@@ -283,8 +287,8 @@ class Ledger:
 
     def forget(self, run_id: str) -> None:
         """Take a run out of the ledger. What the service has of it stays there."""
-        with self._transaction() as db:
-            for table in ("job_states", "sessions", "pubs", "jobs"):
+        with self.transaction() as db:
+            for table in ("evaluations", "loops", "job_states", "sessions", "pubs", "jobs"):
                 db.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))  # noqa: S608
             db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
         self._holds.forget(run_id)
@@ -295,7 +299,7 @@ class Ledger:
         Raises:
             UsageError: There is none of that ID.
         """
-        rows = self._query("SELECT * FROM runs WHERE id = ?", (run_id,))
+        rows = self.query("SELECT * FROM runs WHERE id = ?", (run_id,))
         if not rows:
             raise UsageError(f"There is no run {run_id}.", "List them with: qrun list")
         return self._run(rows[0])
@@ -308,7 +312,7 @@ class Ledger:
             wanted: Which runs.
         """
         where, values = _condition(wanted or RunFilter())
-        rows = self._query(
+        rows = self.query(
             f"SELECT * FROM runs WHERE {where} ORDER BY rowid DESC LIMIT ?",  # noqa: S608
             (*values, -1 if limit is None else limit),
         )
@@ -317,7 +321,7 @@ class Ledger:
     def matching(self, word: str) -> list[Run]:
         """Runs whose ID begins with ``word`` or whose name is ``word``, the newest first."""
         escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        rows = self._query(
+        rows = self.query(
             "SELECT * FROM runs WHERE id LIKE ? ESCAPE '\\' OR name = ? ORDER BY rowid DESC",
             (escaped + "%", word),
         )
@@ -325,7 +329,7 @@ class Ledger:
 
     def run_of_session(self, session_id: str) -> Run | None:
         """The run that opened a batch or session."""
-        rows = self._query(
+        rows = self.query(
             "SELECT * FROM runs WHERE id = (SELECT run_id FROM sessions WHERE session_id = ?)",
             (session_id,),
         )
@@ -333,14 +337,14 @@ class Ledger:
 
     def run_of_job(self, job_id: str) -> Run | None:
         """The run that a job belongs to."""
-        rows = self._query(
+        rows = self.query(
             "SELECT runs.* FROM runs JOIN jobs ON jobs.run_id = runs.id WHERE jobs.job_id = ?", (job_id,)
         )
         return self._run(rows[0]) if rows else None
 
     def left_open(self) -> list[Run]:
         """Runs whose process is gone and whose batch or session nobody has closed (M18)."""
-        rows = self._query(
+        rows = self.query(
             "SELECT * FROM runs WHERE id IN (SELECT run_id FROM sessions WHERE session_id IS NOT NULL "
             "AND closed IS NULL) ORDER BY rowid",
             (),
@@ -349,12 +353,19 @@ class Ledger:
 
     def history(self, run_id: str) -> list[StateChange]:
         """The states that a run's jobs were seen in, in the order in which they were."""
-        rows = self._query("SELECT * FROM job_states WHERE run_id = ? ORDER BY rowid", (run_id,))
+        rows = self.query("SELECT * FROM job_states WHERE run_id = ? ORDER BY rowid", (run_id,))
         return [StateChange(row["job_id"], row["state"], datetime.fromisoformat(row["seen"])) for row in rows]
+
+    def job(self, run_id: str, index: int) -> LedgerJob:
+        """The newest attempt at one job of a run."""
+        [row] = self.query(
+            "SELECT * FROM jobs WHERE run_id = ? AND idx = ? ORDER BY attempt DESC LIMIT 1", (run_id, index)
+        )
+        return _job(row)
 
     def payload_place(self, run_id: str, index: int) -> tuple[int, int] | None:
         """Offset and length of what is to be sent for a job, in the run's payload file."""
-        rows = self._query(
+        rows = self.query(
             "SELECT payload_offset, payload_length FROM jobs WHERE run_id = ? AND idx = ? AND attempt = 1",
             (run_id, index),
         )
@@ -362,7 +373,8 @@ class Ledger:
             return None
         return rows[0]["payload_offset"], rows[0]["payload_length"]
 
-    def _query(self, sql: str, values: Sequence[Any]) -> list[sqlite3.Row]:
+    def query(self, sql: str, values: Sequence[Any]) -> list[sqlite3.Row]:
+        """The rows that a SELECT gives."""
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
@@ -370,9 +382,9 @@ class Ledger:
 
     def _run(self, row: sqlite3.Row) -> Run:
         run_id = row["id"]
-        found = self._query("SELECT * FROM jobs WHERE run_id = ? ORDER BY idx, attempt", (run_id,))
-        pubs = self._query("SELECT * FROM pubs WHERE run_id = ? ORDER BY idx", (run_id,))
-        opened = self._query("SELECT * FROM sessions WHERE run_id = ? ORDER BY number", (run_id,))
+        found = self.query("SELECT * FROM jobs WHERE run_id = ? ORDER BY idx, attempt", (run_id,))
+        pubs = self.query("SELECT * FROM pubs WHERE run_id = ? ORDER BY idx", (run_id,))
+        opened = self.query("SELECT * FROM sessions WHERE run_id = ? ORDER BY number", (run_id,))
         attempts = tuple(_job(job) for job in found)
         newest = {job.index: job for job in attempts}
         sessions = tuple(_session(session) for session in opened)
@@ -403,7 +415,7 @@ class Ledger:
 _OF_EVERY_ATTEMPT = ("run_id", "idx", "primitive", "payload", "payload_offset", "payload_length")
 
 
-def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, whose keys are columns and come from this module alone."""
     if rows:
         names = list(rows[0])
@@ -425,7 +437,8 @@ def _condition(wanted: RunFilter) -> tuple[str, list[Any]]:
     return " AND ".join(text for text, _ in asked) or "1", [value for _, value in asked]
 
 
-def _job_row(run_id: str, index: int, job: NewJob) -> dict[str, Any]:
+def job_row(run_id: str, index: int, job: NewJob) -> dict[str, Any]:
+    """The row of a job that is only intended."""
     return {
         "run_id": run_id,
         "idx": index,

@@ -81,7 +81,11 @@ def _reserved(workload: Workload) -> list[WorkloadError]:
 def _unknown_names(workload: Workload, option_names: Mapping[str, Collection[str]]) -> list[WorkloadError]:
     generation = workload.file.defaults.primitives
     # Asked of the file, because PUBs that could not be made are not among the workload's.
-    used = sorted({SAMPLER if spec.observables is None else ESTIMATOR for spec in workload.file.pubs})
+    primitives = {SAMPLER if spec.observables is None else ESTIMATOR for spec in workload.file.pubs}
+    # A driver of the user's may use both.
+    drives = any(loop.drive is not None for loop in workload.file.loops.values())
+    primitives |= {SAMPLER, ESTIMATOR} if drives else {pub.primitive for pub in workload.pubs}
+    used = sorted(primitives)
     known = set().union(*(option_names[primitive] for primitive in used))
     mistakes = [
         _unknown(workload, ("defaults", "options", name), sorted(known), used, generation)

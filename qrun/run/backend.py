@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def widest(workload: Workload) -> int:
     """Qubits of the widest circuit."""
-    return max(int(pub.circuit.num_qubits) for pub in workload.pubs)
+    return max((int(pub.circuit.num_qubits) for pub in workload.whole.pubs), default=1)
 
 
 def find_backend(

@@ -173,7 +173,7 @@ def _compile_and_prepare(
     from qrun.run.prepare import prepare_jobs
     from qrun.workload.compile import width_mistakes
 
-    workload = draft.workload
+    workload = draft.workload.whole
     too_wide = width_mistakes(workload, backend)
     finding.mistakes += too_wide
     if too_wide:

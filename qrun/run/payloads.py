@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qrun import config
 from qrun.errors import ServiceError
@@ -78,8 +78,19 @@ def read_body(ledger: Ledger, run: Run, job: LedgerJob, session_id: str | None) 
             f"Submit the workload again; see what became of the others with: qrun status {run.id}",
         )
     head, params = record[:-1].split(b"\n", 1)
-    fields = json.loads(head)
-    fields["tags"] = [*fields.get("tags", []), job.tag]
+    return request_body(json.loads(head), params, job.tag, session_id)
+
+
+def request_body(head: Mapping[str, Any], params: bytes, tag: str, session_id: str | None) -> bytes:
+    """The body of the request that sends a job.
+
+    Args:
+        head: Its fields, but for ``params``, the session and the tag of the one job.
+        params: ``params``, encoded.
+        tag: The job's own tag.
+        session_id: The batch or session to send it to.
+    """
+    fields = {**head, "tags": [*head.get("tags", []), tag]}
     if session_id:
         fields["session_id"] = session_id
     return json.dumps(fields).encode()[:-1] + b', "params": ' + params + b"}"

@@ -13,7 +13,7 @@ from qrun.errors import UsageError, WorkloadError
 from qrun.ledger import LedgerPub, new_run_id, run_tag
 from qrun.plan.jobs import PlannedJob, pack
 from qrun.plan.limits import limit_mistakes
-from qrun.plan.mode import ModeChoice, check_plan, choose_mode
+from qrun.plan.mode import ModeChoice, allowed_mode, choose_mode
 from qrun.plan.options import option_mistakes
 from qrun.run.backend import compile_for, find_backend, widest
 from qrun.runtime.client import PreparedJob, RuntimeClient, option_names
@@ -108,8 +108,8 @@ def prepare_run(
     backend = find_backend(document, file, client, choices.backend, widest=widest(workload))
     if mode.mode == "session":
         # The instance, and so the plan, is the backend's.
-        check_plan(mode.mode, client.plan_name())
-    compilation = compile_for(workload, backend, progress, cache=choices.cache)
+        mode = allowed_mode(mode, choices.mode or file.mode, client.plan_name())
+    compilation = compile_for(workload.whole, backend, progress, cache=choices.cache)
     run_id = new_run_id()
     ready = Ready(
         run_id=run_id,
@@ -148,7 +148,8 @@ def draft_run(document: Document, file: WorkloadFile, choices: Choices) -> Draft
     planned, mistakes = _packed(workload, file, document)
     if mistakes:
         raise in_file_order(mistakes)
-    return Draft(workload, tags, planned, choose_mode(choices.mode or file.mode, len(planned)))
+    mode = choose_mode(choices.mode or file.mode, len(planned), loops=bool(workload.loops))
+    return Draft(workload, tags, planned, mode)
 
 
 def _packed(
@@ -156,11 +157,13 @@ def _packed(
 ) -> tuple[list[PlannedJob], list[WorkloadError]]:
     """The jobs, and what is wrong with the options and the size of them."""
     names = {kind: option_names(kind, file.defaults.primitives) for kind in (SAMPLER, ESTIMATOR)}
-    planned = pack(workload.pubs, names)
+    whole = workload.whole
+    every = pack(whole.pubs, names)
     mistakes = file_mistakes(file, document)
-    mistakes += option_mistakes(workload, planned, names)
-    mistakes += limit_mistakes(workload, planned)
-    return planned, mistakes
+    mistakes += option_mistakes(whole, every, names)
+    mistakes += limit_mistakes(whole, every)
+    # What loops run is sent when their optimizers ask for it.
+    return pack(workload.pubs, names) if workload.loops else every, mistakes
 
 
 def prepare_jobs(

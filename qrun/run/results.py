@@ -57,7 +57,7 @@ def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[Jo
 
 def _fetch(channel: ControlChannel, folder: Path, job: JobRecord) -> tuple[str, str]:
     """Fetch one result to its place, whole or not at all: its file's name and checksum."""
-    name = f"{job.id}.{job.program or 'result'}.json"
+    name = _result_file(job)
     with _whole_file(folder / name) as file:
         checksum = channel.save_result(job.id, file)
         if checksum is None:
@@ -65,6 +65,20 @@ def _fetch(channel: ControlChannel, folder: Path, job: JobRecord) -> tuple[str, 
                 f"Job {job.id} is done but the service has no result of it.", "Try again later."
             )
     return name, checksum
+
+
+def write_result(run_id: str, job: JobRecord, text: str) -> None:
+    """Write a job's result to its file."""
+    _write(config.results_folder(run_id) / _result_file(job), text)
+
+
+def note_result(ledger: Ledger, run_id: str, job: JobRecord, text: str) -> None:
+    """Note where a job's result is, or will be in a moment; a file that is missing is fetched again."""
+    ledger.set_result_file(run_id, job.id, _result_file(job), _checksum(text))
+
+
+def _result_file(job: JobRecord) -> str:
+    return f"{job.id}.{job.program or 'result'}.json"
 
 
 def forget_document(run: Run) -> None:

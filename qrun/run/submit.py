@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ def submit_run(ready: Ready, client: RuntimeClient, ledger: Ledger, listener: Li
     """
     account = client.account.at_instance(client.instance)
     with ledger.hold(ready.run_id), ControlChannel(account) as channel:
-        _note(ready, client, ledger)
+        note_run(ready, client, ledger)
         finish_sending(channel, ledger, ready.run_id, listener, stop)
 
 
@@ -48,7 +49,7 @@ def finish_sending(
             ledger.set_state(run_id, SUBMITTING)
             session_id = open_session(channel, ledger, run, listener, stop)
             Sender(channel, ledger, run, session_id, listener, stop).send(run.unsent)
-            _without_doubles(channel, ledger, run_id)
+            cancel_doubles(channel, ledger, run_id)
     except BaseException:
         close_sessions(channel, ledger, run_id, listener)
         # What stopped the submission may be what keeps this from being written.
@@ -73,7 +74,7 @@ def close_sessions(channel: ControlChannel, ledger: Ledger, run_id: str, listene
             listener.closed(session.session_id)
 
 
-def _without_doubles(channel: ControlChannel, ledger: Ledger, run_id: str) -> None:
+def cancel_doubles(channel: ControlChannel, ledger: Ledger, run_id: str) -> None:
     """Cancel what the service took twice: what lies between may have repeated a request."""
     run = ledger.run(run_id)
     try:
@@ -83,7 +84,17 @@ def _without_doubles(channel: ControlChannel, ledger: Ledger, run_id: str) -> No
         return
 
 
-def _note(ready: Ready, client: RuntimeClient, ledger: Ledger) -> None:
+def note_run(
+    ready: Ready, client: RuntimeClient, ledger: Ledger, more: Mapping[str, Any] | None = None
+) -> None:
+    """Put a run's payloads on disk and its intents into the ledger, before anything is opened or sent.
+
+    Args:
+        ready: The run.
+        client: What it is sent with.
+        ledger: The ledger.
+        more: What else to keep among its settings.
+    """
     jobs = write_payloads(ready.run_id, [job.primitive for job in ready.planned], ready.jobs)
     ledger.add_run(
         run_id=ready.run_id,
@@ -97,7 +108,7 @@ def _note(ready: Ready, client: RuntimeClient, ledger: Ledger) -> None:
         versions=_versions(),
         jobs=jobs,
         pubs=ready.pubs,
-        settings=_settings(ready),
+        settings={**_settings(ready), **(more or {})},
     )
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from qiskit.primitives.containers.bindings_array import BindingsArray
     from qiskit.primitives.containers.observables_array import ObservablesArray
 
+    from qrun.workload.loops import Loop
+
 MOST_QUBITS = 10_000
 """Of a circuit on physical qubits that is made as wide as its observables."""
 DEFAULT_SHOTS = 4096
@@ -73,6 +75,12 @@ class Workload:
     file: WorkloadFile
     document: Document = field(repr=False)
     pubs: tuple[Pub, ...]
+    loops: tuple[Loop, ...] = ()
+
+    @property
+    def whole(self) -> Workload:
+        """The workload with the PUBs that its loops run again and again after its own."""
+        return replace(self, pubs=(*self.pubs, *(pub for loop in self.loops for pub in loop.pubs)))
 
     @property
     def name(self) -> str:
@@ -99,8 +107,9 @@ def load_workload(document: Document, file: WorkloadFile | None = None) -> Workl
             raise in_file_order([*error.mistakes, *_more_mistakes(document)]) from None
     loader = _Loader(file, document)
     pubs = loader.pubs()
+    loops = loader.loops()
     mistakes = [*loader.mistakes, *_equal_names(pubs, document)]
-    workload = Workload(file, document, tuple(pubs))
+    workload = Workload(file, document, tuple(pubs), tuple(loops))
     if mistakes:
         told = in_file_order(mistakes)
         told.sound = workload
@@ -131,6 +140,7 @@ def _more_mistakes(document: Document) -> list[WorkloadError]:
         return []
     loader = _Loader(rest.file, rest.document, rest.broken)
     pubs = loader.pubs()
+    loader.loops()
     transpile = file_mistakes(rest.file, rest.document)
     return [*loader.mistakes, *_equal_names(pubs, rest.document), *transpile]
 
@@ -141,9 +151,9 @@ class _Loader:
     def __init__(self, file: WorkloadFile, document: Document, broken: Collection[str] = ()) -> None:
         self._file = file
         self._document = document
-        python = PythonSources(document)
-        self._circuits = Circuits(file.circuits, document, python, broken)
-        self._observables = Observables(file.observables, document, python)
+        self._python = PythonSources(document)
+        self._circuits = Circuits(file.circuits, document, self._python, broken)
+        self._observables = Observables(file.observables, document, self._python)
         self._numbers = Numbers(document)
         self._values: dict[tuple[int, int], BindingsArray | None] = {}
         self._widened: dict[tuple[int, int], QuantumCircuit] = {}
@@ -168,6 +178,35 @@ class _Loader:
                 )
         return self._ready
 
+    def loops(self) -> list[Loop]:
+        """The loops that can be made; their PUBs count on from those of the file."""
+        if not self._file.loops:
+            return []
+        from qrun.workload.loops import LoopBuilder
+
+        builder = LoopBuilder(
+            self._file,
+            self._document,
+            self._python,
+            self._numbers,
+            self._loop_pub,
+            self._circuits,
+            self._observables,
+        )
+        found = builder.build(len(self._ready))
+        self.mistakes += builder.mistakes
+        return found
+
+    def _loop_pub(self, index: int, name: str, spec: PubSpec, location: Location) -> Pub:
+        """A PUB whose parameters have no values yet."""
+        built = self._circuits.get(spec.circuit, (*location, "circuit"), name)
+        if len(built) > 1:
+            raise self._document.error(
+                (*location, "circuit"), f"{spec.circuit!r} is a group of circuits.", "Name one of them."
+            )
+        pub = self._pub(name, built[0], spec, location, observables_key="observable", values=False)
+        return replace(pub, index=index)
+
     def _add(self, index: int, spec: PubSpec) -> None:
         """One PUB, or one a circuit where its circuit is a group."""
         source = self._document.origin(index).index
@@ -178,14 +217,23 @@ class _Loader:
                 name = f"{name}[{built.member}]"
             self._ready.append(self._pub(name, built, spec, location))
 
-    def _pub(self, name: str, built: Built, spec: PubSpec, location: Location) -> Pub:
+    def _pub(
+        self,
+        name: str,
+        built: Built,
+        spec: PubSpec,
+        location: Location,
+        *,
+        observables_key: str = "observables",
+        values: bool = True,
+    ) -> Pub:
         document, file = self._document, self._file
         primitive = SAMPLER if spec.observables is None else ESTIMATOR
         _check_counts(spec, primitive, document, location)
         observables = None
         if primitive == ESTIMATOR:
             built = self._as_wide(built, spec.observables)
-            here = (*location, "observables")
+            here = (*location, observables_key)
             observables = self._observables.array(spec.observables, built.circuit.num_qubits, here)
         else:
             _check_measures(built.circuit, built.name, document, (*location, "circuit"))
@@ -197,7 +245,9 @@ class _Loader:
             primitive=primitive,
             circuit=built.circuit,
             observables=observables,
-            parameter_values=self._parameter_values(spec, built, (*location, "parameter_values")),
+            parameter_values=self._parameter_values(spec, built, (*location, "parameter_values"))
+            if values
+            else None,
             shots=_shots(spec, file, options) if primitive == SAMPLER else None,
             precision=_precision(spec, file, options) if primitive == ESTIMATOR else None,
             options=options,

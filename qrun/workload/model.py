@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from qrun.units import parse_duration
 
@@ -281,6 +293,125 @@ class PubSpec(_Strict):
     )
 
 
+class PythonFunction(_Strict):
+    """A function of the user's, called while the loop runs."""
+
+    python: str = Field(description="file.py:function or package.module:function.")
+    args: dict[str, Any] = Field(default={}, description="Keyword arguments, besides what qrun gives it.")
+
+
+class LoopPub(_Strict):
+    """One PUB of each evaluation. Its parameters get their values from the optimizer."""
+
+    circuit: CircuitOrName = Field(description="A name under circuits, or a circuit.")
+    observable: Any = Field(
+        default=None, description="What to estimate; without it the circuit is sampled, for a cost function."
+    )
+    weight: float | str = Field(default=1.0, description="Weight of its expectation value in the sum.")
+
+
+class Minimize(_Strict):
+    """What a loop minimises: one expectation value, a weighted sum of several, or a function of results."""
+
+    circuit: CircuitOrName | None = Field(default=None, description="The circuit, where there is one PUB.")
+    observable: Any = Field(default=None, description="The observable, where there is one PUB.")
+    pubs: Annotated[list[LoopPub], Field(min_length=1)] | None = Field(
+        default=None, description="Several PUBs, sent as one job."
+    )
+    cost: PythonFunction | None = Field(
+        default=None, description="Makes a number, or an array of residuals, of the PUBs' results."
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Minimize:
+        if (self.circuit is None) == (self.pubs is None):
+            raise ValueError("minimize takes a circuit, or pubs: with a list of them")
+        if self.pubs is not None and self.observable is not None:
+            raise ValueError("beside pubs:, each PUB has an observable of its own")
+        return self
+
+
+class FiniteDifference(_Strict):
+    """The gradient from central differences, with a step that shot noise does not swallow."""
+
+    finite_difference: Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)] = Field(
+        description="The step, in the parameters' unit."
+    )
+
+
+class Optimizer(_Strict):
+    """What chooses the next point."""
+
+    method: str | None = Field(default=None, description="A method of scipy.optimize.minimize, or SPSA.")
+    python: str | None = Field(default=None, description="A function of your own that minimises.")
+    args: dict[str, Any] = Field(default={}, description="Keyword arguments of that function.")
+    options: dict[str, Any] = Field(default={}, description="The method's own options.")
+    gradient: Literal["parameter-shift", "none"] | FiniteDifference | None = Field(
+        default=None, description="parameter-shift, {finite_difference: STEP}, or none."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Optimizer:
+        if (self.method is None) == (self.python is None):
+            raise ValueError("an optimizer has a method, or python: with a function of yours")
+        if self.python is None and self.args:
+            raise ValueError("args are for python:; a method has options")
+        if self.python is not None and self.options:
+            raise ValueError("options are a method's; a function of yours has args")
+        return self
+
+
+def _optimizer(value: Any) -> Any:
+    return {"method": value} if isinstance(value, str) else value
+
+
+class StopRules(_Strict):
+    """When a loop ends, whatever comes first."""
+
+    tolerance: Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)] | None = Field(
+        default=None, description="The optimizer's own tolerance."
+    )
+    iterations: Count | None = Field(default=None, description="Iterations of the optimizer at most.")
+    evaluations: Count | None = Field(default=None, description="Evaluations at most; each is one job.")
+    wall_time: Annotated[int, BeforeValidator(_duration)] | None = Field(
+        default=None, description="Longest time, such as 20m."
+    )
+    qpu_time: Annotated[int, BeforeValidator(_duration)] | None = Field(
+        default=None, description="Most QPU time of the loop's jobs, such as 90s."
+    )
+
+
+class LoopSpec(_Strict):
+    """Iterative work: a cost that an optimizer minimises, or a driver of the user's."""
+
+    minimize: Minimize | None = Field(default=None, description="What to minimise.")
+    drive: PythonFunction | None = Field(
+        default=None, description="A driver of your own, in place of minimize."
+    )
+    optimizer: Annotated[Optimizer, BeforeValidator(_optimizer)] = Field(
+        default=Optimizer(method="COBYLA"), description="What chooses the next point."
+    )
+    initial_point: Any = Field(
+        default="zeros", description="zeros, numbers, a generator, names to numbers, or {loop: NAME}."
+    )
+    bounds: Any = Field(
+        default=None, description="[low, high] for all parameters, a list of pairs, or names to pairs."
+    )
+    stop: StopRules = Field(default=StopRules(), description="When to stop.")
+    shots: Count | None = Field(default=None, description="Shots, for circuits that are sampled.")
+    precision: Precision | None = Field(default=None, description="Target precision of each evaluation.")
+    options: dict[str, Any] = Field(default={}, description="Options of the primitive, over the defaults.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> LoopSpec:
+        if (self.minimize is None) == (self.drive is None):
+            raise ValueError("a loop has minimize:, or drive: with a function of yours")
+        return self
+
+
+LoopName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+
+
 class WorkloadFile(_Strict):
     """A whole file."""
 
@@ -313,4 +444,18 @@ class WorkloadFile(_Strict):
     defaults: Defaults = Field(default=Defaults(), description="What holds for PUBs that say nothing else.")
     circuits: dict[str, CircuitSpec] = Field(default={}, description="Circuits by name.")
     observables: dict[str, Any] = Field(default={}, description="Observables by name.")
-    pubs: Annotated[list[PubSpec], Field(min_length=1)] = Field(description="What to run.")
+    loops: dict[LoopName, LoopSpec] = Field(default={}, description="Iterative work by name.")
+    pubs: list[PubSpec] = Field(
+        default=[],
+        validate_default=True,
+        description="What to run.",
+        json_schema_extra={"minItems": 1},
+    )
+
+    @field_validator("pubs")
+    @classmethod
+    def _something_to_run(cls, pubs: list[PubSpec], info: ValidationInfo) -> list[PubSpec]:
+        # Where the loops are wrong, they have been told to be.
+        if not pubs and info.data.get("loops") == {}:
+            raise PydanticCustomError("missing", "Field required")
+        return pubs

@@ -12,11 +12,11 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from qrun.workload.document import Document, Location
 from qrun.workload.paths import path_inside
@@ -47,6 +47,22 @@ class PythonSources:
         Raises:
             WorkloadError: Code may not run here, there is no such function, or it fails.
         """
+        function = self.function(name, location)
+        function_name = name.rpartition(":")[2]
+        self._check_args(function, function_name, args, location)
+        with self._told(f"{function_name} failed", (*location, "python")):
+            return function(**args)
+
+    def function(self, name: str, location: Location) -> Callable[..., Any]:
+        """A function that a workload names, to be called later.
+
+        Args:
+            name: As for :meth:`call`.
+            location: Where the mapping with ``python`` stands.
+
+        Raises:
+            WorkloadError: Code may not run here, or there is no such function.
+        """
         here = (*location, "python")
         if not self._document.trusted:
             raise self._document.error(
@@ -66,9 +82,7 @@ class PythonSources:
             raise self._document.error(
                 here, f"{module_name} has no function {function_name!r}.", did_you_mean(function_name, known)
             )
-        self._check_args(function, function_name, args, location)
-        with self._told(f"{function_name} failed", here):
-            return function(**args)
+        return cast(Callable[..., Any], function)
 
     def _module(self, name: str, location: Location) -> ModuleType:
         path = path_inside(name, self._document, location) if name.endswith(".py") else None

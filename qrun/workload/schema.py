@@ -162,6 +162,7 @@ def workload_schema() -> dict[str, Any]:
     pub["observables"] |= {"anyOf": [_ref("Observable"), {"type": "null"}]}
     pub["parameter_values"] |= _ref("ParameterValues")
     pub["matrix"] |= {"anyOf": [_ref("Matrix"), _ref("Reference"), {"type": "null"}]}
+    _loop_forms(definitions)
     schema: dict[str, Any] = _as_written(made, literal=_LITERAL)
     properties = schema["properties"]
     properties["observables"] = {
@@ -176,9 +177,44 @@ def workload_schema() -> dict[str, Any]:
         "title": "qrun workload",
         # What is missing here may stand in a file that is included.
         "if": {"not": {"required": ["include"]}},
-        "then": {"required": ["name", "pubs"]},
+        "then": {"required": ["name"], "anyOf": [{"required": ["pubs"]}, {"required": ["loops"]}]},
         "$defs": {**_FORMS, **definitions},
     }
+
+
+def _loop_forms(definitions: dict[str, Any]) -> None:
+    """What a loop's keys take beyond what their models say."""
+    for name in ("Minimize", "LoopPub"):
+        field = definitions[name]["properties"]["observable"]
+        field["anyOf"] = [_ref("Observable"), {"type": "null"}]
+    loop = definitions["LoopSpec"]["properties"]
+    loop["initial_point"]["anyOf"] = [
+        {"type": "string", "pattern": r"^zeros$|\$\{"},
+        {
+            "type": "object",
+            "required": ["loop"],
+            "additionalProperties": False,
+            "properties": {"loop": {"description": "Start where that loop ended best.", "type": "string"}},
+        },
+        _ref("ParameterValues"),
+    ]
+    loop["bounds"]["anyOf"] = [
+        _list_of({"anyOf": [_ref("Number"), _list_of(_ref("Number"), 2, 2)]}, 1),
+        {"type": "object", "additionalProperties": _list_of(_ref("Number"), 2, 2)},
+        {"type": "null"},
+        _ref("Reference"),
+    ]
+    optimizer = loop["optimizer"]
+    about = {key: optimizer.pop(key) for key in ("default", "description") if key in optimizer}
+    loop["optimizer"] = {
+        **about,
+        "anyOf": [
+            {"description": "The method alone.", "type": "string"},
+            *optimizer.get("anyOf", [optimizer]),
+        ],
+    }
+    for name in ("wall_time", "qpu_time"):
+        definitions["StopRules"]["properties"][name]["anyOf"].append({"type": "string"})
 
 
 def _as_written(model: Mapping[str, Any], literal: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -14,9 +14,16 @@ from qrun.workload.model import (
     CIRCUIT_KINDS,
     CircuitTranspile,
     Defaults,
+    FiniteDifference,
     LeastBusy,
     LeastBusyBackend,
+    LoopPub,
+    LoopSpec,
+    Minimize,
+    Optimizer,
     PubSpec,
+    PythonFunction,
+    StopRules,
     Transpile,
     WorkloadFile,
 )
@@ -53,6 +60,19 @@ _MODELS: dict[str, type[BaseModel]] = {
     "least_busy": LeastBusy,
     **CIRCUIT_KINDS,
 }
+
+_LOOP_MODELS: dict[str, type[BaseModel]] = {
+    "loops": LoopSpec,
+    "minimize": Minimize,
+    "pubs": LoopPub,
+    "cost": PythonFunction,
+    "drive": PythonFunction,
+    "optimizer": Optimizer,
+    "gradient": FiniteDifference,
+    "stop": StopRules,
+    **CIRCUIT_KINDS,
+}
+"""The same within ``loops``."""
 
 MOST_MISTAKES = 1000
 """Mistakes that are told of one file; nobody reads more, and each costs the search for a near word."""
@@ -200,6 +220,10 @@ def _mistake(document: Document, detail: Mapping[str, Any]) -> WorkloadError:
 
 def _without_tag(location: tuple[Any, ...]) -> tuple[Any, ...]:
     """A location without the circuit's kind that pydantic puts in, which is also a key of the circuit."""
+    if location[:1] == ("loops",):
+        # The kind follows the key itself, however deep that is.
+        depth = location.index("circuit") + 1 if "circuit" in location else len(location)
+        return (*location[:depth], *location[depth + 1 :])
     for depth, top in ((2, "circuits"), (3, "pubs")):
         if location[:1] == (top,) and len(location) > depth and (depth == 2 or location[2] == "circuit"):
             return (*location[:depth], *location[depth + 1 :])
@@ -216,9 +240,10 @@ def _elsewhere(location: Sequence[str | int]) -> str | None:
 def _known_keys(location: Sequence[str | int]) -> list[str]:
     if location[0] != "defaults" and "transpile" in location[:-1]:
         return list(CircuitTranspile.model_fields)
+    models = _LOOP_MODELS if location[0] == "loops" else _MODELS
     for part in reversed(location[:-1]):
-        if isinstance(part, str) and part in _MODELS:
-            return list(_MODELS[part].model_fields)
+        if isinstance(part, str) and part in models:
+            return list(models[part].model_fields)
     return list(WorkloadFile.model_fields)
 
 

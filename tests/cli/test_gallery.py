@@ -245,6 +245,39 @@ def _mid_circuit(pubs: Pubs, noisy: bool) -> None:
     )
 
 
+def _ground_energy(angle: float) -> float:
+    """Energy of the ansatz of h2-energy.yaml, as its comment has it."""
+    return -0.32112 - 0.79587 * math.cos(angle) + 0.18093 * math.sin(angle)
+
+
+@expects("h2-vqe")
+def _h2_vqe(pubs: Pubs, noisy: bool) -> None:
+    for name, most in (("simplex", 16), ("gradient", 8)):
+        loop = pubs[name]
+        assert loop["jobs"] <= most
+        [angle] = loop["best"]["point"]
+        assert _ground_energy(angle) == pytest.approx(-1.13731, abs=0.005)
+        assert loop["best"]["value"] == pytest.approx(-1.13731, abs=0.01)
+
+
+@expects("h2-spsa")
+def _h2_spsa(pubs: Pubs, noisy: bool) -> None:
+    loop = pubs["spsa"]
+    assert loop["jobs"] == 1 + 12 + 1, "calibration, iterations, and the end"
+    [angle] = loop["final"]["point"]
+    assert _ground_energy(0.5) > -0.94
+    assert _ground_energy(angle) == pytest.approx(-1.13731, abs=0.02)
+    assert loop["final"]["value"] == pytest.approx(-1.13731, abs=0.03)
+
+
+@expects("maxcut-loop")
+def _maxcut_loop(pubs: Pubs, noisy: bool) -> None:
+    loop = pubs["angles"]
+    assert loop["parameters"] == ["beta[0]", "gamma[0]"]
+    assert 3.9 < -loop["best"]["value"] < 4.2
+    assert -loop["evaluations"][0]["value"] < 3.7, "where it starts"
+
+
 RUNS = [(path.stem, None) for path in WORKLOADS] + [(name, "ideal") for name in IDEAL_TOO]
 Run = tuple[str, "str | None"]
 """A workload's name, and the backend where it is another than the file's."""
@@ -287,7 +320,9 @@ def test_workload_gives_what_its_comment_says(results, run):
     assert isinstance(document, dict), document
     assert document["name"] == name, "a workload is called as its file is"
     assert backend in (None, document["backend"])
-    CHECKS[name]({pub["name"]: pub for pub in document["pubs"]}, document["backend"] != "ideal")
+    found = {pub["name"]: pub for pub in document["pubs"]}
+    found |= {loop["loop"]: loop for loop in document.get("loops", ())}
+    CHECKS[name](found, document["backend"] != "ideal")
 
 
 def test_every_check_has_its_workload():

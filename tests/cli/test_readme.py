@@ -80,6 +80,7 @@ def test_exit_codes_in_the_readme_are_those_of_the_program():
         "circuits",
         "observables",
         "pubs",
+        "loops",
         "include",
         "vars",
     ],
