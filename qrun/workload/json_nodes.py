@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from json.decoder import JSONDecodeError, scanstring
+from json import JSONDecodeError
+from json.decoder import scanstring  # type: ignore[attr-defined]  # public, typeshed has it not
 from typing import NoReturn
 
 import yaml
@@ -159,7 +160,7 @@ class _Composer:
 
     def _mark(self) -> yaml.Mark:
         line = bisect_right(self._lines, self._at) - 1
-        return yaml.Mark(self._path, self._at, line, self._at - self._lines[line], None, None)
+        return yaml.Mark(self._path, self._at, line, self._at - self._lines[line], "", 0)
 
     def _fail(self, message: str) -> NoReturn:
         mark = self._mark()
