@@ -16,6 +16,8 @@ from typing import Any, BinaryIO, NamedTuple
 import yaml
 
 from qrun.errors import WorkloadError
+from qrun.workload.bounds import DEEPEST, check_bounds
+from qrun.workload.json_nodes import NotJson, compose_json, looks_like_json
 
 Location = tuple[str | int, ...]
 """Keys and indices from the top of the file down to a value."""
@@ -23,9 +25,6 @@ Location = tuple[str | int, ...]
 MOST_BYTES = 16 * 1024 * 1024
 MOST_NODES = 2_000_000
 """More values than this in one file, aliases counted each time they are used, is an attack or a mistake."""
-MOST_WRITTEN = 500_000
-"""Values written out in one file."""
-DEEPEST = 60
 
 _COLLECTION_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
@@ -33,6 +32,14 @@ _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 _OPEN, _CLOSE = "\uf8f0", "\uf8f1"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][^{}\n]{0,200})\}")
+
+LONGEST_KEY = 1024
+"""Of YAML, where nothing marks a key as one."""
+LONGEST_NUMBER = 4000
+"""Python itself reads no longer ones."""
+_KEY = re.compile(r"([^\s{},:'\"\[\]]{1025,})['\"]?[ ]*:?[ ]*$")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML 1.1 does not take for text."""
 
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -218,27 +225,41 @@ def parse_document(raw: bytes | str, path: str) -> Document:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
     except UnicodeDecodeError as error:
         raise WorkloadError(f"{path} is not UTF-8 text: {error.reason}.", "Is it a workload file?") from None
-    loader: yaml.SafeLoader | None = None
     try:
-        text = _hide_braces(text)
-        _check_size(text, path)
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is None:
-            raise WorkloadError("The file is empty.", "See workloads/ for examples.", path=path)
-        walker = _Walker(loader, path)
-        data = walker.build(node, ())
+        node, shown = _compose(text, path)
     except yaml.MarkedYAMLError as error:
-        raise _not_yaml(error, path) from None
-    except yaml.YAMLError as error:
-        raise WorkloadError(f"Not YAML: {error}", path=path) from None
-    except (ValueError, RecursionError) as error:
-        # libyaml's binding refuses text with lone surrogates in words of its own.
-        raise WorkloadError(f"Not YAML: {error}", path=path) from None
+        raise _not_yaml(error, text, path) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _not_text(error, text, path) from None
+    if node is None:
+        raise WorkloadError("The file is empty.", "See workloads/ for examples.", path=path)
+    walker = _Walker(_Loader(""), path)
+    data = walker.build(node, ())
+    return Document(path, shown, data, walker.places, walker.key_places, trusted=path != "-")
+
+
+def _compose(text: str, path: str) -> tuple[yaml.Node | None, str]:
+    """The nodes of a text, and the text that they have the places of; ``None`` where there is nothing."""
+    if looks_like_json(text):
+        try:
+            return compose_json(text, path), text
+        except NotJson as error:
+            # A list or mapping of YAML may begin alike.
+            if Path(path).suffix.lower() == ".json":
+                raise WorkloadError(
+                    f"Not JSON: {error.message}.",
+                    "Check the quotes, the commas and the brackets around this place.",
+                    path=path,
+                    line=error.line,
+                    column=error.column,
+                ) from None
+    hidden = _hide_braces(text)
+    _check_size(hidden, path)
+    loader = _Loader(hidden)
+    try:
+        return loader.get_single_node(), _show_braces(hidden)
     finally:
-        if loader is not None:
-            loader.dispose()
-    return Document(path, _show_braces(text), data, walker.places, walker.key_places, trusted=path != "-")
+        loader.dispose()
 
 
 def _hide_braces(text: str) -> str:
@@ -277,19 +298,9 @@ def _check_size(text: str, path: str) -> None:
             sizes[anchor or ""] = count - before
         elif isinstance(event, yaml.ScalarEvent):
             count += 1
-        if count > MOST_WRITTEN or len(open_nodes) > DEEPEST:
-            message, hint = (
-                (f"This is nested more than {DEEPEST} levels deep.", None)
-                if len(open_nodes) > DEEPEST
-                else (
-                    f"There are more than {MOST_WRITTEN:,} values in this file, and so it is larger than a "
-                    "workload can be.",
-                    "Keep arrays in .npy files. An alias counts as what it stands for, each time.",
-                )
-            )
-            mark = event.start_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-            raise WorkloadError(message, hint, path=path, line=line, column=column)
+        mark = event.start_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        check_bounds(count, len(open_nodes), path, line, column)
 
 
 def _number_as_written(text: str, value: int) -> int | str:
@@ -344,6 +355,8 @@ class _Walker:
         except yaml.YAMLError:
             raise self._error(node, f"The tag {node.tag!r} is not allowed.", "Write plain values.") from None
         except (ValueError, KeyError, AttributeError):
+            if len(node.value) > LONGEST_NUMBER and node.value.lstrip("+-").isdigit():
+                raise self._error(node, f"A number of {len(node.value):,} digits is too long.") from None
             # A tag such as !!bool before what is none; the constructors fail on it in ways of their own.
             raise self._error(
                 node, f"{str(node.value)[:60]!r} is not what its tag says.", "Leave the tag out."
@@ -370,13 +383,35 @@ class _Walker:
         return Place(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _not_yaml(error: yaml.MarkedYAMLError, path: str) -> WorkloadError:
+def _not_yaml(error: yaml.MarkedYAMLError, text: str, path: str) -> WorkloadError:
     mark = error.problem_mark or error.context_mark
     problem = ", ".join(part for part in (error.context, error.problem) if part)
-    return WorkloadError(
-        f"Not YAML: {problem}.",
-        "Check the indentation, the quotes and the brackets around this place.",
-        path=path,
-        line=mark.line + 1 if mark else None,
-        column=mark.column + 1 if mark else None,
-    )
+    line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+    message = f"Not YAML: {problem}."
+    hint = "Check the indentation, the quotes and the brackets around this place."
+    if mark and text[mark.index : mark.index + 1] == "\t":
+        message, hint = "A tab is not allowed here.", "Indent with spaces: YAML takes no tabs for that."
+    elif mark and (key := _long_key(text, mark.index)):
+        message = f"A key of {len(key):,} characters is too long: YAML takes {LONGEST_KEY:,}."
+        hint = "Write '? ' before it, or write a sparse term:  ZZ: {on: [0, 5], coeff: 1.0}"
+    return WorkloadError(message, hint, path=path, line=line, column=column)
+
+
+def _long_key(text: str, index: int) -> str | None:
+    """The key that YAML gave up on, told by where it did."""
+    found = _KEY.search(text, text.rfind("\n", 0, index) + 1, index + 1)
+    return found[1] if found else None
+
+
+def _not_text(error: Exception, text: str, path: str) -> WorkloadError:
+    """What has no place of its own: characters that YAML does not have, and half characters."""
+    if found := _UNPRINTABLE.search(text):
+        before = text[: found.start()]
+        return WorkloadError(
+            f"Not YAML: there is a character {ord(found[0]):#06x} in it.",
+            "Is it a text file?",
+            path=path,
+            line=before.count("\n") + 1,
+            column=found.start() - before.rfind("\n"),
+        )
+    return WorkloadError(f"Not YAML: {error}", path=path)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from qrun.errors import WorkloadError
-from qrun.workload.document import DEEPEST, MOST_BYTES, MOST_NODES, Document, Location
+from qrun.workload.bounds import DEEPEST
+from qrun.workload.document import MOST_BYTES, MOST_NODES, Document, Location
 from qrun.workload.words import did_you_mean
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")

@@ -39,7 +39,10 @@ def test_names_that_validators_put_between_are_passed_over():
         ("a: !foo 1\n", "w.yaml:1:4", "tag"),
         ("? [1, 2]\n: 3\n", "w.yaml:1:3", "key must be a word"),
         ("a: &x {b: 1}\nc: {<<: *x}\n", "w.yaml:2:5", "Merge"),
-        ("\ta: 1\n", "w.yaml:1:1", "Not YAML"),
+        ("\ta: 1\n", "w.yaml:1:1", "A tab"),
+        ("a:\n\t- 1\n", "w.yaml:2:1", "A tab"),
+        ("é: 1\nb: \0\n", "w.yaml:2:4", "character 0x0000"),
+        ("a: 1\nb: \ud800\n", "w.yaml:2:4", "character 0xd800"),
         ("", "w.yaml", "empty"),
     ],
 )
