@@ -14,8 +14,8 @@ def told_created(accepted: float, moment: float) -> float:
     Real time, though all other times of a job are its device's: a client compares this one with its own
     clock ("what have I sent since …") and with what it has sent to other devices, while a device's clock may
     be hours ahead, and each by its own amount. So nothing seems to be created in the client's future, or in
-    another order than it was. The price is that from creation to start a job may seem to wait as long as its
-    device is ahead. Where the device's clock is behind, held for a simulation, it is the device's time, so
+    another order than it was. A job's metrics tell by its device's clock when it was queued, so that their
+    times add up. Where the device's clock is behind, held for a simulation, it is the device's time, so
     that nothing starts before it was created.
 
     Args:
@@ -52,6 +52,7 @@ class JobRecord:
         needed: QPU seconds that it was found to need.
         execution_ns: Nanoseconds in which its circuits ran.
         accepted: When it was accepted, in real time.
+        queued: When it was accepted.
     """
 
     id: str
@@ -76,6 +77,7 @@ class JobRecord:
     needed: float | None = None
     execution_ns: int | None = None
     accepted: float = 0.0
+    queued: float = 0.0
 
     @property
     def ended(self) -> bool:

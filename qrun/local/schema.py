@@ -51,7 +51,12 @@ CREATE INDEX jobs_by_accepted ON jobs (accepted) WHERE session_id IS NULL AND NO
 CREATE INDEX sessions_by_accepted ON sessions (accepted);
 """
 
-MIGRATIONS: list[str] = [_FIRST, _SECOND, _THIRD]
+_FOURTH = """
+ALTER TABLE jobs ADD COLUMN queued REAL NOT NULL DEFAULT 0;
+UPDATE jobs SET queued = created;
+"""
+
+MIGRATIONS: list[str] = [_FIRST, _SECOND, _THIRD, _FOURTH]
 """Each takes the tables one version further. Only ever add to the end."""
 
 

@@ -415,7 +415,8 @@ class LocalService:
 
         def write(db: sqlite3.Connection) -> None:
             for moment, job, params in accepted:
-                insert_job(db, replace(job, created=told_created(recorded, moment), accepted=recorded))
+                created = told_created(recorded, moment)
+                insert_job(db, replace(job, created=created, accepted=recorded, queued=moment))
                 if params is not None:
                     _put_params(db, job.id, params)
             add_events(db, desk.name, events, histories, recorded)

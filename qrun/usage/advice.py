@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heappop, heappush
 from typing import Literal, cast
 
 from qrun.plan.whatif import Outcome, WhatIfJob, what_if
@@ -165,15 +166,19 @@ def _other_mode(account: UsageAccount) -> Iterator[Advice]:
 
 
 def waves(jobs: Sequence[JobUsage]) -> list[list[JobUsage]]:
-    """Jobs in steps: each was submitted when all of the step before had ended, and may depend on them."""
+    """Jobs in steps: each was submitted when a job of the step before had ended, and may depend on it."""
     steps: list[list[JobUsage]] = []
     known = [(job.created, job.finished, job) for job in jobs if job.created and job.finished]
-    over: datetime | None = None
+    # A heap of the jobs that had not ended when the last one was submitted: when each does, and its step.
+    running: list[tuple[datetime, int]] = []
+    step = 0
     for created, finished, job in sorted(known, key=lambda item: item[:2]):
-        if over is None or created >= over:
+        while running and running[0][0] <= created:
+            step = max(step, heappop(running)[1] + 1)
+        if step == len(steps):
             steps.append([])
-        steps[-1].append(job)
-        over = finished if over is None else max(over, finished)
+        steps[step].append(job)
+        heappush(running, (finished, step))
     return steps
 
 

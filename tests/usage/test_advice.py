@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from qrun.plan.whatif import WhatIfJob, what_if
 from qrun.usage.advice import advise, waves
-from qrun.usage.model import UsageAccount
+from qrun.usage.model import JobUsage, UsageAccount
 from qrun.usage.price import Price
 from tests.usage.accounts import account_of
 from tests.usage.histories import History
@@ -83,6 +84,17 @@ def test_jobs_that_wait_for_each_other_are_not_told_to_combine():
     account = account_of(history, "b")
     assert [len(wave) for wave in waves(account.jobs)] == [1, 1, 1]
     assert "M19" not in advice_of(account)
+
+
+def test_jobs_of_two_loops_side_by_side_wait_for_each_other():
+    def job(name: str, created: int, finished: int) -> JobUsage:
+        start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        return JobUsage(
+            name, "DONE", 1.0, start + timedelta(seconds=created), None, start + timedelta(seconds=finished)
+        )
+
+    jobs = [job("a1", 0, 10), job("b1", 0, 25), job("a2", 10, 20), job("a3", 20, 30), job("b2", 25, 40)]
+    assert [[job.id for job in step] for step in waves(jobs)] == [["a1", "b1"], ["a2"], ["a3", "b2"]]
 
 
 def test_long_jobs_are_not_told_to_combine():

@@ -192,11 +192,11 @@ async def logs(request: Request, job_id: str) -> Response:
 
 @router.get("/{job_id}/metrics", **contract.answers(200, "JobMetrics", 404))
 async def metrics(request: Request, job_id: str) -> Response:
-    """A job's times and its usage, in the form of API version 2026-04-15 (facts D4)."""
+    """A job's times, all by its device's clock, and its usage, in the form of API version 2026-04-15 (D4)."""
     service = service_of(request)
     job = service.job(job_id)
     times = {
-        "created": answers.timestamp(job.created),
+        "created": answers.timestamp(job.queued),
         "running": answers.timestamp(job.started),
         "finished": answers.timestamp(job.finished),
     }
