@@ -64,8 +64,8 @@ def run_account(channel: ControlChannel, run: Run) -> UsageAccount:
             listed = {record.id for record in records}
             for session_id in sessions:
                 records += [job for job in channel.jobs(session_id=session_id) if job.id not in listed]
-        return _of_sessions(channel, sessions, _job_usages(channel, records), run)
-    jobs = _job_usages(channel, records)
+        return _of_sessions(channel, sessions, _of_run(_job_usages(channel, records), run), run)
+    jobs = _of_run(_job_usages(channel, records), run)
     ends = [job.finished for job in jobs if job.finished]
     return UsageAccount(
         id=run.id,
@@ -81,6 +81,12 @@ def run_account(channel: ControlChannel, run: Run) -> UsageAccount:
         jobs=jobs,
         read_at=_newest(jobs),
     )
+
+
+def _of_run(jobs: tuple[JobUsage, ...], run: Run) -> tuple[JobUsage, ...]:
+    """Jobs with the primitive that the ledger knows of them: the program of both may be the executor."""
+    primitives = {attempt.job_id: attempt.primitive for attempt in run.attempts if attempt.job_id}
+    return tuple(replace(job, primitive=primitives.get(job.id)) for job in jobs)
 
 
 def _all_jobs(channel: ControlChannel, run: Run) -> list[JobRecord]:

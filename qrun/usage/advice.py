@@ -124,20 +124,24 @@ def _combine(account: UsageAccount) -> Iterator[Advice]:
     merged: list[WhatIfJob] = []
     number = 0
     for wave in waves(account.jobs):
-        for program in sorted({job.program or "" for job in wave}):
-            jobs = [job for job in wave if (job.program or "") == program and _short(job)]
+        alike: dict[tuple[str | None, str | None], list[JobUsage]] = {}
+        for job in wave:
+            alike.setdefault((job.program, job.primitive), []).append(job)
+        for group in alike.values():
+            jobs = [job for job in group if _short(job)]
             packed = _packed(account, jobs)
             number += len(jobs) - len(packed)
             merged += packed if len(packed) < len(jobs) else _jobs(account, jobs)
-            merged += _jobs(account, [j for j in wave if (j.program or "") == program and not _short(j)])
+            merged += _jobs(account, [job for job in group if not _short(job)])
     if number <= 0:
         return
     before, after = _replay(account, account.jobs), _replay_jobs(account, merged)
     yield Advice(
         round(before.usage_seconds - after.usage_seconds, 3),
-        f"{len(account.jobs)} jobs, some of them under a minute of QPU time. As {len(merged)}, where "
-        f"shots and options agree, they would have used {format_seconds(after.usage_seconds)}, because each "
-        f"job has a fixed overhead; wall clock {format_seconds(after.wall_clock_seconds)} instead of "
+        f"{len(account.jobs)} jobs, some of them under a minute of QPU time. As {len(merged)}, which takes "
+        "the same shots or precision and options for each, they would have used "
+        f"{format_seconds(after.usage_seconds)}, because each job has a fixed overhead; wall clock "
+        f"{format_seconds(after.wall_clock_seconds)} instead of "
         f"{format_seconds(before.wall_clock_seconds)}.",
         "M19",
     )

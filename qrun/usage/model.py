@@ -38,6 +38,8 @@ class JobUsage:
     reason: str | None = None
     reason_code: int | None = None
     program: str | None = None
+    primitive: str | None = None
+    """``sampler`` or ``estimator``, where it is known; one job can't do the work of both."""
     tags: tuple[str, ...] = ()
     so_far_seconds: float | None = None
     """QPU time that the service tells while it has not settled it."""
