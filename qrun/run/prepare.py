@@ -143,12 +143,19 @@ def draft_run(document: Document, file: WorkloadFile, choices: Choices) -> Draft
     try:
         workload = load_workload(document, file)
     except InvalidWorkload as error:
-        _, mistakes = _packed(error.sound, file, document)
-        raise in_file_order([*error.mistakes, *mistakes]) from None
+        raise with_options(error) from None
     planned, mistakes = _packed(workload, file, document)
     if mistakes:
         raise in_file_order(mistakes)
     return Draft(workload, tags, planned, choose_mode(choices.mode or file.mode, len(planned)))
+
+
+def with_options(error: InvalidWorkload) -> InvalidWorkload:
+    """The mistakes of a workload, and those in the options and sizes of what is sound of it."""
+    if error.sound is None:
+        return error
+    _, mistakes = _packed(error.sound, error.sound.file, error.sound.document)
+    return in_file_order([*error.mistakes, *mistakes])
 
 
 def _packed(
