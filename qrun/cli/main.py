@@ -104,9 +104,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of a pipeline has gone. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:
+        # The reader of a pipeline has gone: typer and rich both end with 1 then, which is a failed job's.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        # Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
         sys.exit(ExitCode.DONE)
     except OSError as error:
         from qrun.cli.console import say_error

@@ -113,7 +113,7 @@ def _draft(
     document: Document, choices: Choices, finding: Finding
 ) -> tuple[WorkloadFile | None, Draft | None]:
     """The file, or what is sound of it, and the workload where there is nothing wrong with it."""
-    from qrun.run.prepare import draft_run
+    from qrun.run.prepare import draft_run, with_options
     from qrun.workload.load import load_workload
 
     try:
@@ -121,7 +121,10 @@ def _draft(
     except InvalidWorkload:
         with _noted(finding):
             # Loading tells the validator's mistakes too, together with those in what it found sound.
-            load_workload(document)
+            try:
+                load_workload(document)
+            except InvalidWorkload as error:
+                raise with_options(error) from None
         rest = sound_part(document)
         return (rest.file if rest else None), None
     except WorkloadError as error:

@@ -143,13 +143,20 @@ def draft_run(document: Document, file: WorkloadFile, choices: Choices) -> Draft
     try:
         workload = load_workload(document, file)
     except InvalidWorkload as error:
-        _, mistakes = _packed(error.sound, file, document)
-        raise in_file_order([*error.mistakes, *mistakes]) from None
+        raise with_options(error) from None
     planned, mistakes = _packed(workload, file, document)
     if mistakes:
         raise in_file_order(mistakes)
     mode = choose_mode(choices.mode or file.mode, len(planned), loops=bool(workload.loops))
     return Draft(workload, tags, planned, mode)
+
+
+def with_options(error: InvalidWorkload) -> InvalidWorkload:
+    """The mistakes of a workload, and those in the options and sizes of what is sound of it."""
+    if error.sound is None:
+        return error
+    _, mistakes = _packed(error.sound, error.sound.file, error.sound.document)
+    return in_file_order([*error.mistakes, *mistakes])
 
 
 def _packed(

@@ -200,7 +200,9 @@ class Circuits:
                 raise self._document.error(
                     here,
                     f"{spec.file} holds {len(found)} circuits.",
-                    f"Name one: circuit: {' | '.join(islice(found, 20))}" if found else "Save one into it.",
+                    f"Name one, circuit: {' | '.join(islice(found, 20))}, or take all with files: {spec.file}"
+                    if found
+                    else "Save one into it.",
                 )
             return next(iter(found.values()))
         if isinstance(spec.circuit, int) and -len(found) <= spec.circuit < len(found):

@@ -54,8 +54,9 @@ def library_circuit(spec: LibraryCircuit, document: Document, location: Location
             f"qiskit.circuit.library has no {spec.library!r}.",
             did_you_mean(spec.library, known) if spec.library else None,
         )
-    _check_size(spec, document, (*location, "args"))
     maker = getattr(library, spec.library)
+    _check_names(spec, maker, document, (*location, "args"))
+    _check_size(spec, document, (*location, "args"))
     try:
         made: Any = maker(**spec.args)
         if isinstance(made, Instruction):
@@ -104,10 +105,32 @@ def _sizes(given: Any) -> Iterator[int]:
         yield math.ceil(given)
 
 
-def _arguments(maker: Any) -> str | None:
+def _check_names(spec: LibraryCircuit, maker: Any, document: Document, location: Location) -> None:
+    """Refuse an argument that the maker does not have, where it says what it has."""
+    known = _names(maker)
+    if known is None:
+        return
+    for name in spec.args:
+        if name not in known:
+            raise document.error(
+                (*location, name),
+                f"{spec.library} has no argument {name!r}.",
+                did_you_mean(name, known) or "It takes none.",
+                at_key=True,
+            )
+
+
+def _names(maker: Any) -> list[str] | None:
+    """The names of a function's or class's arguments; ``None`` where it may take any, or can't be asked."""
     try:
-        signature = inspect.signature(maker)
+        parameters = inspect.signature(maker).parameters.values()
     except (TypeError, ValueError):
         return None
-    names = [name for name in signature.parameters if name not in ("args", "kwargs")]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_POSITIONAL]
+
+
+def _arguments(maker: Any) -> str | None:
+    names = _names(maker)
     return f"Its arguments: {', '.join(names)}." if names else None

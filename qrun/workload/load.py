@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,10 @@ def load_workload(document: Document, file: WorkloadFile | None = None) -> Workl
         try:
             file = validate(document)
         except InvalidWorkload as error:
-            raise in_file_order([*error.mistakes, *_more_mistakes(document)]) from None
+            more, sound = _more_mistakes(document)
+            told = in_file_order([*error.mistakes, *more])
+            told.sound = sound
+            raise told from None
     loader = _Loader(file, document)
     pubs = loader.pubs()
     loops = loader.loops()
@@ -130,19 +134,22 @@ def validate_whole(document: Document) -> WorkloadFile:
         raise
 
 
-def _more_mistakes(document: Document) -> list[WorkloadError]:
-    """Mistakes in what the validator has nothing against.
+def _more_mistakes(document: Document) -> tuple[list[WorkloadError], Workload | None]:
+    """Mistakes in what the validator has nothing against, and the workload that can be made of it.
 
     A user wants to hear of the unknown circuit in one PUB although another one has a wrong key.
     """
     rest = sound_part(document)
     if rest is None:
-        return []
+        return [], None
     loader = _Loader(rest.file, rest.document, rest.broken)
     pubs = loader.pubs()
     loader.loops()
     transpile = file_mistakes(rest.file, rest.document)
-    return [*loader.mistakes, *_equal_names(pubs, rest.document), *transpile]
+    mistakes = [*loader.mistakes, *_equal_names(pubs, rest.document), *transpile]
+    # Without all PUBs nothing can be said of options: the one that takes them may be missing.
+    whole = len(rest.file.pubs) == len(document.data["pubs"])
+    return mistakes, Workload(rest.file, rest.document, tuple(pubs)) if whole else None
 
 
 class _Loader:
@@ -166,12 +173,8 @@ class _Loader:
         self.mistakes += self._circuits.build_named()
         self.mistakes += self._observables.check_named()
         for index, spec in enumerate(self._file.pubs):
-            try:
+            with self._noted():
                 self._add(index, spec)
-            except AlreadyTold:
-                continue
-            except WorkloadError as mistake:
-                self.mistakes.append(mistake)
             if len(self._ready) > MOST_PUBS:
                 raise self._document.error(
                     ("pubs", index), f"The file makes more than {MOST_PUBS:,} PUBs.", SWEEP_HINT
@@ -211,11 +214,27 @@ class _Loader:
         """One PUB, or one a circuit where its circuit is a group."""
         source = self._document.origin(index).index
         location: Location = ("pubs", index)
-        for built in self._circuits.get(spec.circuit, (*location, "circuit"), f"pubs[{source}]"):
+        circuits: list[Built] = []
+        with self._noted():
+            circuits = self._circuits.get(spec.circuit, (*location, "circuit"), f"pubs[{source}]")
+        if not circuits and spec.observables is not None:
+            self._observables.check(spec.observables, (*location, "observables"))
+        for built in circuits:
             name = spec.name or f"pub-{source}"
             if built.member and spec.circuit != built.name:
                 name = f"{name}[{built.member}]"
-            self._ready.append(self._pub(name, built, spec, location))
+            with self._noted():
+                self._ready.append(self._pub(name, built, spec, location))
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note a mistake and go on: what stands beside it may be wrong too."""
+        try:
+            yield
+        except AlreadyTold:
+            pass
+        except WorkloadError as mistake:
+            self.mistakes.append(mistake)
 
     def _pub(
         self,
@@ -229,14 +248,23 @@ class _Loader:
     ) -> Pub:
         document, file = self._document, self._file
         primitive = SAMPLER if spec.observables is None else ESTIMATOR
-        _check_counts(spec, primitive, document, location)
-        observables = None
+        told = len(self.mistakes)
+        observables = bound = None
+        with self._noted():
+            _check_counts(spec, primitive, document, location)
         if primitive == ESTIMATOR:
             built = self._as_wide(built, spec.observables)
-            here = (*location, observables_key)
-            observables = self._observables.array(spec.observables, built.circuit.num_qubits, here)
-        else:
-            _check_measures(built.circuit, built.name, document, (*location, "circuit"))
+        with self._noted():
+            if primitive == ESTIMATOR:
+                here = (*location, observables_key)
+                observables = self._observables.array(spec.observables, built.circuit.num_qubits, here)
+            else:
+                _check_measures(built.circuit, built.name, document, (*location, "circuit"))
+        with self._noted():
+            if values:
+                bound = self._parameter_values(spec, built, (*location, "parameter_values"))
+        if len(self.mistakes) > told:
+            raise AlreadyTold
         options = _merge(file.defaults.options, spec.options)
         pub = Pub(
             index=len(self._ready),
@@ -245,9 +273,7 @@ class _Loader:
             primitive=primitive,
             circuit=built.circuit,
             observables=observables,
-            parameter_values=self._parameter_values(spec, built, (*location, "parameter_values"))
-            if values
-            else None,
+            parameter_values=bound,
             shots=_shots(spec, file, options) if primitive == SAMPLER else None,
             precision=_precision(spec, file, options) if primitive == ESTIMATOR else None,
             options=options,

@@ -111,16 +111,20 @@ class Observables:
         mistakes = []
         for name, spec in self._named.items():
             try:
-                self._check(spec, ("observables", name))
+                self.check(spec, ("observables", name))
             except WorkloadError as mistake:
                 mistakes.append(mistake)
         return mistakes
 
-    def _check(self, spec: Any, location: Location) -> None:
-        """What can be told of an observable while no circuit gives it a width."""
+    def check(self, spec: Any, location: Location) -> None:
+        """What can be told of observables while no circuit gives them a width.
+
+        Raises:
+            WorkloadError: A name isn't known, or a term is wrong.
+        """
         if isinstance(spec, list):
             for index, item in enumerate(spec):
-                self._check(item, (*location, index))
+                self.check(item, (*location, index))
         elif isinstance(spec, str):
             self._known(spec, location)
         elif isinstance(spec, dict) and not spec.keys() & {"file", "python"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -137,6 +138,9 @@ def sound_part(document: Document) -> Sound | None:
                 kept = _sound_pubs(data[key], wrong)
                 origins = [origins[index] for index in kept]
                 data[key] = list(kept.values())
+            elif key == "defaults" and isinstance(data.get(key), dict):
+                for location in (part[1:] for part in wrong if part[0] == key):
+                    data[key] = _without(data[key], location)
             else:
                 data.pop(key, None)
     try:
@@ -153,10 +157,33 @@ def _sound_pubs(pubs: Sequence[Any], wrong: Sequence[tuple[Any, ...]]) -> dict[i
         if part[0] == "pubs" and len(part) > 1:
             bad.setdefault(part[1], set()).add(part[2] if len(part) > 2 else "circuit")
     return {
-        index: {key: v for key, v in pub.items() if key not in bad[index]} if index in bad else pub
+        index: _sound_pub(pub, bad[index]) if index in bad else pub
         for index, pub in enumerate(pubs)
         if "circuit" not in bad.get(index, ())
     }
+
+
+def _sound_pub(pub: Mapping[str, Any], bad: set[Any]) -> dict[str, Any]:
+    """A PUB without the keys that are wrong, but not without its observables where they are misspelt.
+
+    It would be looked at as the Sampler's, and told what is not wrong with it.
+    """
+    kept = {key: value for key, value in pub.items() if key not in bad}
+    for key in bad:
+        if difflib.get_close_matches(str(key), PubSpec.model_fields, n=1) == ["observables"]:
+            kept.setdefault("observables", pub.get(key))
+    return kept
+
+
+def _without(mapping: Mapping[str, Any], location: Sequence[Any]) -> dict[str, Any]:
+    """A mapping without the innermost key that leads to a place."""
+    if not location or location[0] not in mapping:
+        return dict(mapping)
+    key = str(location[0])
+    below = mapping[key]
+    if isinstance(below, dict) and len(location) > 1 and location[1] in below:
+        return {**mapping, key: _without(below, location[1:])}
+    return {name: value for name, value in mapping.items() if name != key}
 
 
 _MESSAGES = {

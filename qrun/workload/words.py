@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 MOST_SHOWN = 20
@@ -19,10 +20,22 @@ def did_you_mean(word: object, known: Iterable[str]) -> str | None:
         close = difflib.get_close_matches(text, names[:MOST_COMPARED], n=1)
         # Names of one or two letters have no near ones by difflib's measure, but capitals are mistaken too.
         close = close or [name for name in names if name.lower() == text.lower()]
+        # Qiskit's library calls parameters θ and γ, which a user types as words.
+        close = close or [name for name in names if _spelled(name) == text.lower()]
         if close:
             return f"Did you mean {close[0]!r}?"
     shown = ", ".join(names[:MOST_SHOWN]) + (", …" if len(names) > MOST_SHOWN else "")
     return f"Known here: {shown}." if names else None
+
+
+def _spelled(name: str) -> str:
+    """A name with its Greek letters as words: ``θ[0]`` is ``theta[0]``."""
+    if name.isascii():
+        return name.lower()
+    named = ((letter, unicodedata.name(letter, "")) for letter in name)
+    return "".join(
+        word.rpartition(" LETTER ")[2] if word.startswith("GREEK ") else letter for letter, word in named
+    ).lower()
 
 
 def said(error: Exception) -> str:

@@ -113,6 +113,19 @@ def test_a_wrong_option_and_an_unknown_circuit_are_told_together(qrun, tmp_path)
     assert "w.yaml:5:18: There is no circuit 'cc'" in told
 
 
+def test_a_wrong_option_and_a_wrong_key_are_told_together(qrun, tmp_path):
+    path = tmp_path / "w.yaml"
+    path.write_text(
+        "name: w\nmod: job\nbackend: fake_manila\n"
+        "defaults: {options: {resilience: {measure_mitigatoin: true}}}\n"
+        'circuits: {c: {qasm: "OPENQASM 3.0; qubit[2] q;"}}\n'
+        "pubs: [{circuit: c, observables: ZZ}]\n"
+    )
+    told = qrun("validate", str(path), code=2).stderr
+    assert "w.yaml:2:1: There is no key 'mod'" in told
+    assert "w.yaml:4:35: estimator: there is no option 'resilience.measure_mitigatoin'" in told
+
+
 def test_an_option_is_not_unknown_because_the_pub_that_takes_it_is_broken(qrun, tmp_path):
     path = tmp_path / "w.yaml"
     path.write_text(

@@ -192,10 +192,10 @@ def folder(tmp_path_factory):
 
 
 def load_or_refuse(text: str, path) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with contextlib.suppress(WorkloadError):
         load_workload(expand(parse_document(text, str(path))))
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -258,11 +258,11 @@ MANY_MATRIX = (
     ids=lambda value: value[:30].replace("\n", " "),
 )
 def test_bombs_are_refused_in_a_moment(text, said):
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(WorkloadError) as error:
         validate(expand(parse_document(text, "w.yaml")))
     assert any(said in m.message for m in getattr(error.value, "mistakes", [error.value])), str(error.value)
-    assert time.monotonic() - started < 8
+    assert time.process_time() - started < 8
 
 
 QASM_3 = 'OPENQASM 3.0; include "stdgates.inc"; '
@@ -290,13 +290,13 @@ QASM_2 = 'OPENQASM 2.0; include "qelib1.inc"; '
     ids=lambda value: value[36:80].replace("\n", " "),
 )
 def test_qasm_is_looked_at_before_it_is_parsed(qasm, said):
-    started = time.monotonic()
+    started = time.process_time()
     text = "name: w\npubs: [{circuit: {qasm: " + json.dumps(qasm) + "}}]"
     with pytest.raises(WorkloadError) as error:
         load_workload(parse_document(text, "w.yaml"))
     assert said in error.value.message
     assert error.value.place == "w.yaml:2:25"
-    assert time.monotonic() - started < 8
+    assert time.process_time() - started < 8
 
 
 def test_a_large_file_is_refused_by_its_size(tmp_path):

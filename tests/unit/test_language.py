@@ -159,7 +159,7 @@ def test_dynamic_circuits_go_through(folder):
 @pytest.mark.parametrize(
     ("spec", "said", "hinted"),
     [
-        ("{file: circuits/several.qpy}", "holds 2 circuits", "one | two"),
+        ("{file: circuits/several.qpy}", "holds 2 circuits", "one | two, or take all with files: "),
         ("{file: circuits/several.qpy, circuit: tow}", "no circuit 'tow'", "'two'"),
         ("{file: circuits/several.qpy, circuit: 2}", "no circuit 2", ""),
         ("{file: c.py}", "neither", ""),
@@ -179,6 +179,8 @@ def test_dynamic_circuits_go_through(folder):
         ("{python: 'c.py:number'}", "returns int", "QuantumCircuit"),
         ("{python: 'c.py:LIMIT'}", "no function", ""),
         ("{of: two, assign: {c: 1}}", "no parameter 'c'", "Known here: a, b"),
+        ("{library: efficient_su2, args: {num_qubit: 2}}", "no argument 'num_qubit'", "'num_qubits'"),
+        ("{library: real_amplitudes, args: {num_qubits: 2}, assign: {theta: 1}}", "no parameter", "'θ'"),
         ("{of: two, assign: {a: [1]}}", "one number", "parameter_values"),
         (
             "{library: real_amplitudes, args: {num_qubits: 2, reps: 1}, assign: {'θ[0]': 1, θ: [1, 2, 3, 4]}}",

@@ -5,8 +5,11 @@ from __future__ import annotations
 import jsonschema
 import pytest
 
+from qrun.errors import WorkloadError
 from qrun.workload.document import parse_document, read_document
+from qrun.workload.model import CIRCUIT_KINDS, Defaults, PubSpec, Transpile, WorkloadFile
 from qrun.workload.schema import workload_schema
+from qrun.workload.validate import validate
 from tests.command import ROOT
 
 SCHEMA = workload_schema()
@@ -58,33 +61,53 @@ def test_every_example_validates(path):
 )
 def test_what_a_file_may_say_validates(text):
     assert mistakes(text) == []
+    if "${" not in text and "include" not in text:
+        validate(parse_document(text, "w.yaml"))
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "path"),
     [
-        PUB,
-        HEAD,
-        HEAD + "pubs: []\n",
-        "name: my run\n" + PUB,
-        HEAD + "mode: sesion\n" + PUB,
-        HEAD + "colour: red\n" + PUB,
-        HEAD + "pubs: [{circuit: c, shotz: 10}]\n",
-        HEAD + "pubs: [{circuit: c, shots: many}]\n",
-        HEAD + "pubs: [{circuit: c, shots: 0}]\n",
-        HEAD + "pubs: [{shots: 10}]\n",
-        HEAD + "pubs: [{circuit: {qazm: x}}]\n",
-        HEAD + "pubs: [{circuit: c, matrix: {a: 3}}]\n",
-        HEAD + "pubs: [{circuit: c, precision: -1}]\n",
-        HEAD + "pubs: [{circuit: c, parameter_values: {linspace: [0, 1]}}]\n",
-        HEAD + "pubs: [{circuit: c, observables: {ZQ: 1}}]\n",
-        HEAD + "pubs: [{circuit: c, observables: {ZZ: {om: [0, 1]}}}]\n",
-        HEAD + "defaults: {transpile: {optimization_level: 7}}\n" + PUB,
-        HEAD + "circuits: {c: {qasm: x, transpile: {fractional_gates: true}}}\n" + PUB,
-        HEAD + "circuits: {c: {qasm: x, transpile: {optimization_level: 4}}}\n" + PUB,
-        HEAD + "max_time: soon\n" + PUB,
-        HEAD + "tags: [a, b, c, d, e, f, g]\n" + PUB,
+        (PUB, ()),
+        (HEAD, ()),
+        (HEAD + "pubs: []\n", ("pubs",)),
+        ("name: my run\n" + PUB, ("name",)),
+        (HEAD + "mode: sesion\n" + PUB, ("mode",)),
+        (HEAD + "colour: red\n" + PUB, ()),
+        (HEAD + "pubs: [{circuit: c, shotz: 10}]\n", ("pubs", 0)),
+        (HEAD + "pubs: [{circuit: c, shots: many}]\n", ("pubs", 0, "shots")),
+        (HEAD + "pubs: [{circuit: c, shots: 0}]\n", ("pubs", 0, "shots")),
+        (HEAD + "pubs: [{shots: 10}]\n", ("pubs", 0)),
+        (HEAD + "pubs: [{circuit: {qazm: x}}]\n", ("pubs", 0, "circuit")),
+        (HEAD + "pubs: [{circuit: c, matrix: {a: 3}}]\n", ("pubs", 0, "matrix")),
+        (HEAD + "pubs: [{circuit: c, precision: -1}]\n", ("pubs", 0, "precision")),
+        (
+            HEAD + "pubs: [{circuit: c, parameter_values: {linspace: [0, 1]}}]\n",
+            ("pubs", 0, "parameter_values"),
+        ),
+        (HEAD + "pubs: [{circuit: c, observables: {ZQ: 1}}]\n", ("pubs", 0, "observables")),
+        (HEAD + "pubs: [{circuit: c, observables: {ZZ: {om: [0, 1]}}}]\n", ("pubs", 0, "observables")),
+        (HEAD + "defaults: {transpile: {optimization_level: 7}}\n" + PUB, ("defaults",)),
+        (HEAD + "circuits: {c: {qasm: x, transpile: {fractional_gates: true}}}\n" + PUB, ("circuits",)),
+        (HEAD + "circuits: {c: {qasm: x, transpile: {optimization_level: 4}}}\n" + PUB, ("circuits",)),
+        (HEAD + "max_time: soon\n" + PUB, ("max_time",)),
+        (HEAD + "tags: [a, b, c, d, e, f, g]\n" + PUB, ("tags",)),
     ],
 )
-def test_typical_mistakes_do_not(text):
-    assert mistakes(text)
+def test_typical_mistakes_do_not(text, path):
+    document = parse_document(text, "w.yaml")
+    # One mistake, told where it is made: another one would hide that this one is not found.
+    assert [tuple(error.absolute_path) for error in VALIDATOR.iter_errors(document.data)] == [path]
+    if path[-1:] not in (("matrix",), ("parameter_values",), ("observables",)):  # looked at with the circuit
+        with pytest.raises(WorkloadError):
+            validate(document)
+
+
+def test_the_schema_and_the_models_agree_on_every_key():
+    """No key of a model is missing in the schema, and none that the schema has is unknown to the models."""
+    for name, model in (("PubSpec", PubSpec), ("Defaults", Defaults), ("Transpile", Transpile)):
+        assert set(SCHEMA["$defs"][name]["properties"]) == set(model.model_fields)
+    assert set(SCHEMA["properties"]) == set(WorkloadFile.model_fields)
+    for kind, circuit in CIRCUIT_KINDS.items():
+        assert kind in SCHEMA["$defs"][circuit.__name__]["required"]
+        assert set(SCHEMA["$defs"][circuit.__name__]["properties"]) == set(circuit.model_fields)

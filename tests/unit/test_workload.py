@@ -263,6 +263,37 @@ def test_mistakes_of_every_kind_are_told_together():
     ]
 
 
+def test_all_that_is_wrong_with_one_pub_is_told():
+    text = with_pubs(
+        "{circuit: nix, observables: ZQ}",
+        "{circuit: bell, observables: ZQ, parameter_values: [1, 2, 3], shots: 5}",
+        "{circuit: bell, observable: ZQ}",
+    )
+    with pytest.raises(InvalidWorkload) as error:
+        load(text)
+    assert [(m.line, m.message[:24]) for m in error.value.mistakes] == [
+        (11, "There is no circuit 'nix"),
+        (11, "'ZQ' is neither an obser"),
+        (12, "'ZQ' is neither an obser"),
+        (12, "The circuit has no param"),
+        (12, "An Estimator PUB has a p"),
+        (13, "'ZQ' is neither an obser"),
+        (13, "There is no key 'observa"),
+    ]
+
+
+def test_a_wrong_default_does_not_hide_those_beside_it():
+    defaults = (
+        "defaults: {shotz: 1, transpile: {optimisation_level: 1, routing_method: sabr, initial_layout: [x]}}"
+    )
+    with pytest.raises(InvalidWorkload) as error:
+        load(GOOD.replace("backend: fake_fez", f"backend: fake_fez\n{defaults}"))
+    told = [m.message for m in error.value.mistakes]
+    assert len(told) == 4, told
+    for said in ("'shotz'", "'optimisation_level'", "'sabr'", "initial_layout"):
+        assert any(said in message for message in told), told
+
+
 @pytest.mark.parametrize("odd", ["true", "null", "[]", "{}", "[[]]", "-1", "1.5", "''", "2026-01-01"])
 def test_odd_values_anywhere_are_refused_or_taken(odd):
     for line in GOOD.splitlines():
