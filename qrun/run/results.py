@@ -21,7 +21,7 @@ from qrun.runtime.control import ControlChannel
 from qrun.runtime.records import DONE, JobRecord
 
 _DOCUMENT = "results.json"
-_AT_ONCE = 8
+_AT_ONCE = 16
 """Results that are fetched at the same time."""
 
 
