@@ -25,6 +25,11 @@ def _stderr_until(process: subprocess.Popen[str], word: str) -> str:
     raise AssertionError(f"ended without saying {word!r}: {said}")
 
 
+def _telling_imports(qrun):
+    """The command, with a line on standard error for each module that it has imported: how far it is."""
+    return replace(qrun, env={**qrun.env, "PYTHONPROFILEIMPORTTIME": "1"})
+
+
 def _newest(qrun):
     run = qrun.json("list", "--json", "-n", "1")[0]
     return qrun.json("status", run["run"], "--json", code=None)
@@ -105,12 +110,9 @@ def test_a_reader_of_standard_error_that_goes_away_does_not_stop_a_submission(qr
 
 def test_a_signal_before_anything_is_sent_sends_nothing(qrun, tmp_path):
     before = qrun.json("list", "--json", "-n", "1000")
-    process = qrun.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", "batch")
-    time.sleep(0.6)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "nothing was submitted" in err or "before anything was submitted" in err
+    words = ["submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", "batch"]
+    err = _signalled(_telling_imports(qrun), signal.SIGINT, *words, until="qrun.run.prepare")
+    assert "Interrupted before anything was submitted" in err
     assert qrun.json("list", "--json", "-n", "1000") == before
 
 
@@ -183,10 +185,9 @@ def test_a_service_that_is_killed_in_the_middle_of_a_submission_is_started_again
 
 @pytest.mark.parametrize("delay", [0.0, 0.02, 0.1, 0.5])
 def test_an_interruption_while_starting_gives_no_traceback(qrun, delay):
-    # While the interpreter itself starts, a signal is not qrun's to handle: it tells when qrun begins.
-    command = replace(qrun, env={**qrun.env, "PYTHONPROFILEIMPORTTIME": "1"})
-    process = command.start("submit", "workloads/bell.yaml")
-    _stderr_until(process, "qrun.cli.entry")
+    # While the interpreter itself starts, a signal is not qrun's to handle.
+    process = _telling_imports(qrun).start("submit", "workloads/bell.yaml")
+    _stderr_until(process, "click")
     time.sleep(delay)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
