@@ -28,6 +28,7 @@ STATE_STYLES = {
 }
 _MOST_OUTCOMES = 16
 _MOST_ROWS = 40
+_BAR_CELLS = 20
 _LONGEST_LABEL = 32
 
 
@@ -63,7 +64,8 @@ def _draw_counts(title: str, pub: dict[str, Any]) -> None:
         columns = [
             _Column(register),
             _Column("count", right=True),
-            _Column("share", 1, right=True),
+            _Column("probability", right=True),
+            _Column("standard error", 1, right=True),
             _Column("", 2),
         ]
         if pub["shape"]:
@@ -72,22 +74,31 @@ def _draw_counts(title: str, pub: dict[str, Any]) -> None:
 
 
 def _count_rows(counts: Any, has_shape: bool) -> Iterator[tuple[str, ...]]:
+    from qrun.run.tables import binomial_error
+
     shown = 0
     for index, of_point in _points(counts):
         total = sum(of_point.values())
         ordered = sorted(of_point.items(), key=lambda item: (-item[1], item[0]))
         for bits, number in ordered[:_MOST_OUTCOMES]:
             share = number / total
-            row = (bits, str(number), f"{share:.3f}", "█" * round(20 * share))
+            error = f"{binomial_error(number, total):.4f}"
+            row = (bits, str(number), f"{share:.4f}", error, _bar(share))
             yield (str(list(index)), *row) if has_shape else row
             shown += 1
             if shown >= _MOST_ROWS:
-                yield ("…",) + ("",) * (4 if has_shape else 3)
+                yield ("…",) + ("",) * (5 if has_shape else 4)
                 return
         if len(ordered) > _MOST_OUTCOMES:
             rest = len(ordered) - _MOST_OUTCOMES
-            row = (f"… {rest} more", str(sum(n for _, n in ordered[_MOST_OUTCOMES:])), "", "")
+            row = (f"… {rest} more", str(sum(n for _, n in ordered[_MOST_OUTCOMES:])), "", "", "")
             yield (str(list(index)), *row) if has_shape else row
+
+
+def _bar(share: float) -> str:
+    """A share as a bar of twenty cells at most, an eighth of a cell exact."""
+    eighths = round(8 * _BAR_CELLS * share)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
 def _draw_expectations(title: str, pub: dict[str, Any]) -> None:

@@ -74,6 +74,7 @@ def follow_run(
     timeout: float | None = None,
     style: Style,
     cancel: bool = False,
+    meanwhile: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
     """Follow a run to its end.
 
@@ -84,6 +85,7 @@ def follow_run(
         timeout: Seconds at most.
         style: How to show it.
         cancel: Cancel the jobs when a signal comes.
+        meanwhile: Told how the run stands, tick by tick.
 
     Raises:
         Interrupted: A signal came; the jobs go on, or have been cancelled.
@@ -101,7 +103,7 @@ def follow_run(
     teller = Teller(run.id, run.mode, channel.account, (lambda _: None) if quiet else say)
 
     def ticks(view: View) -> Iterator[Progress]:
-        return attend(
+        for progress in attend(
             channel,
             ledger,
             run,
@@ -111,7 +113,9 @@ def follow_run(
             trouble=view.lost,
             back=view.back,
             with_session=style in (Style.FULL, Style.EVENTS, Style.JSON),
-        )
+        ):
+            meanwhile(progress)
+            yield progress
 
     stopping = (lambda: cancel_run(channel, ledger, ledger.run(run.id))) if cancel else None
     return _shown(ticks, subject_of(run), style, stopping=stopping)
@@ -157,8 +161,8 @@ def follow_target(
     return _shown(ticks, about, style, service=target.service, stopping=stopping)
 
 
-def _cancelled(about: Subject, cancel: Callable[[], Cancelled]) -> Interrupted:
-    """Cancel what is followed; a second signal does not keep it from being done."""
+def cancelled_by_signal(about: Subject, cancel: Callable[[], Cancelled]) -> Interrupted:
+    """Cancel what is sent or followed; a second signal does not keep it from being done."""
     from qrun.cli.signals import Finishing
 
     with Finishing(lambda: None):
@@ -179,18 +183,26 @@ def follow_to_results(
     """
     from qrun.cli.drawing import draw_cost, draw_failures, draw_results
     from qrun.cli.targets import account_of
-    from qrun.run.results import collect, results_document
+    from qrun.run.results import Collector, results_document
     from qrun.runtime.control import ControlChannel
     from qrun.usage.account import run_account, settle
 
     run = ledger.run(run_id)
     style = style_of_wait(quiet=quiet, live=live, full=True)
     with ControlChannel(account_of(run)) as channel:
-        progress = follow_run(channel, ledger, run, style=style, cancel=cancel)
-        run = collect(channel, ledger, ledger.run(run_id), progress.jobs)
+        with Collector(channel, ledger, run) as collector:
+            progress = follow_run(
+                channel,
+                ledger,
+                run,
+                style=style,
+                cancel=cancel,
+                meanwhile=lambda standing: collector.begin(standing.jobs),
+            )
+            run = collector.finish()
         draw_results(results_document(run))
         draw_failures(run, progress.jobs)
-        draw_cost(settle(lambda: run_account(channel, run)))
+        draw_cost(settle(lambda: run_account(channel, run, times=False)))
     exit_by(progress)
 
 
@@ -217,7 +229,7 @@ def _shown(
                 view.show(standing)
         except KeyboardInterrupt:
             if stopping is not None:
-                raise _cancelled(about, stopping) from None
+                raise cancelled_by_signal(about, stopping) from None
             raise Interrupted(
                 f"Detached from {about.kind} {about.id}; its jobs go on.",
                 f"Watch again with: qrun watch {about.id}{at}   Stop them with: qrun cancel {about.id}{at}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,21 +35,24 @@ def list_runs(
         str | None, typer.Option("--backend", help="Only runs on this backend.", show_default=False)
     ] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option("--since", help="Only runs submitted from then on.", show_default=False),
+        str | None,
+        typer.Option(
+            "--since", help="Only runs submitted from then on: a date, or 2d ago.", show_default=False
+        ),
     ] = None,
     before: Annotated[
-        datetime | None,
-        typer.Option("--before", help="Only runs submitted before.", show_default=False),
+        str | None,
+        typer.Option("--before", help="Only runs submitted before: likewise.", show_default=False),
     ] = None,
     json: options.Json = False,
 ) -> None:
     """List the runs of this machine, the newest first."""
     from qrun.cli.console import print_json, say
+    from qrun.cli.durations import moment_of
     from qrun.ledger import Ledger, RunFilter
     from qrun.run.status import list_row
 
-    wanted = RunFilter(name, tag, backend, since, before)
+    wanted = RunFilter(name, tag, backend, moment_of("--since", since), moment_of("--before", before))
     # States are the service's and change; runs are picked by them once they are known.
     most = None if state else limit
     with Ledger() as ledger:

@@ -12,6 +12,7 @@ import typer
 from qrun.cli import options
 
 if TYPE_CHECKING:
+    from qrun.errors import Interrupted
     from qrun.ledger import Ledger
     from qrun.run.prepare import Choices, Ready
     from qrun.runtime.client import RuntimeClient
@@ -93,7 +94,14 @@ def submit(
         _drive(ready, client, settings, document, cache=cache, watch=watch, quiet=quiet, live=live)
         return
     with Ledger() as ledger:
-        stopped = _send(ready, client, ledger, quiet=quiet)
+        try:
+            stopped = _send(ready, client, ledger, quiet=quiet)
+        except Interrupted:
+            if on_signal is options.OnSignal.cancel:
+                raise _cancelled(ready.run_id, ledger) from None
+            raise
+        if stopped and on_signal is options.OnSignal.cancel:
+            raise _cancelled(ready.run_id, ledger)
         if watch and not stopped:
             from qrun.cli.follow import follow_to_results
 
@@ -106,8 +114,13 @@ def submit(
             )
             return
     print_line(ready.run_id)
-    if (ready.budget or ready.workload.file.retry) and not quiet:
-        say("its budget and retries are looked after while it is followed: qrun watch " + ready.run_id)
+    kept = [name for name, there in (("budget", ready.budget), ("retry", ready.workload.file.retry)) if there]
+    if kept and not quiet:
+        say(
+            f"note: nobody keeps the run's {' and '.join(kept)} until it is followed; do so with: "
+            f"qrun watch {ready.run_id}   Or submit with --watch.",
+            style="yellow",
+        )
     if stopped:
         raise Interrupted(
             f"All jobs of run {ready.run_id} had been accepted when the signal came; they go on.",
@@ -242,6 +255,19 @@ def _introduce(ready: Ready, *, quiet: bool) -> None:
     say(f"mode {ready.mode.mode}: {ready.mode.reason}")
     for note in ready.notes:
         say(f"note: {note}")
+
+
+def _cancelled(run_id: str, ledger: Ledger) -> Interrupted:
+    """Cancel what has been sent of a run, as ``--on-signal cancel`` wants it."""
+    from qrun.cli.follow import cancelled_by_signal
+    from qrun.cli.targets import account_of
+    from qrun.run.follow import subject_of
+    from qrun.run.stop import cancel_run
+    from qrun.runtime.control import ControlChannel
+
+    run = ledger.run(run_id)
+    with ControlChannel(account_of(run)) as channel:
+        return cancelled_by_signal(subject_of(run), lambda: cancel_run(channel, ledger, run))
 
 
 def _counted(number: int, noun: str) -> str:

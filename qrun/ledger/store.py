@@ -277,12 +277,17 @@ class Ledger:
                     (state, reason, code, usage, run_id, job_id),
                 )
 
-    def set_result_file(self, run_id: str, job_id: str, file: str, sha256: str | None = None) -> None:
-        """A job's result has been collected."""
+    def set_result_files(self, run_id: str, files: Mapping[str, tuple[str, str]]) -> None:
+        """Results have been collected.
+
+        Args:
+            run_id: The run.
+            files: By the job's ID, the file's name in the run's folder and its SHA-256.
+        """
         with self.transaction() as db:
-            db.execute(
+            db.executemany(
                 "UPDATE jobs SET result_file = ?, result_sha256 = ? WHERE run_id = ? AND job_id = ?",
-                (file, sha256, run_id, job_id),
+                [(file, sha256, run_id, job_id) for job_id, (file, sha256) in files.items()],
             )
 
     def forget(self, run_id: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
@@ -94,10 +94,14 @@ class Standing:
             return None
         return self._qpu_seconds
 
-    @cached_property
+    @property
     def _qpu_seconds(self) -> float | None:
-        known = [job.usage.seconds for job in self.jobs if job.usage.seconds is not None]
-        return sum(known) if known else None
+        return _sum_of_known(job.usage.seconds for job in self.jobs)
+
+
+def _sum_of_known(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,9 @@ class Progress(Standing):
     changed: tuple[JobRecord, ...] = field(default=())
     """Those whose state is not what it was a tick ago."""
     session: SeenSession | None = None
-    """Its session or batch, where it has one and it was asked for."""
+    """Its session or batch, the newest if it has several; where it was asked for."""
+    earlier: tuple[SeenSession, ...] = ()
+    """Those before it."""
 
     @cached_property
     def subject(self) -> Subject:
@@ -123,6 +129,22 @@ class Progress(Standing):
         """Whether nobody sends more jobs and every accepted one has come to its end."""
         accepted = {job.job_id for job in self.run.jobs if job.job_id}
         return not self.run.submitting and accepted <= {job.id for job in self.jobs if job.ended}
+
+    @property
+    def usage_seconds(self) -> float | None:
+        """Usage of all its sessions, batches and attempts so far, in seconds."""
+        if self.run.mode == "session":
+            newest = super().usage_seconds
+            return _sum_of_known([newest, *(session.usage_seconds for session in self.earlier)])
+        if len(self.run.attempts) > len(self.run.jobs):
+            return self._qpu_seconds
+        return super().usage_seconds
+
+    @property
+    def _qpu_seconds(self) -> float | None:
+        ids = {job.id for job in self.jobs}
+        before = [job.usage_seconds for job in self.run.attempts if job.job_id not in ids]
+        return _sum_of_known([super()._qpu_seconds, *before])
 
 
 @dataclass(frozen=True)
@@ -199,12 +221,13 @@ def follow(
         ServiceError: A job has been in a state that qrun does not know for ten minutes, or the service
             refuses the account.
     """
-    glance = _SessionGlance(channel)
+    glances: defaultdict[str, _SessionGlance] = defaultdict(lambda: _SessionGlance(channel))
 
     def ask() -> Progress:
         progress = look(channel, ledger, ledger.run(run.id))
-        if with_session and progress.run.session_id is not None:
-            progress = replace(progress, session=glance(progress.run.session_id, progress))
+        if with_session and progress.run.session_ids:
+            *earlier, newest = (glances[each](each, progress) for each in progress.run.session_ids)
+            progress = replace(progress, session=newest, earlier=tuple(earlier))
         return progress
 
     return _ticks(channel, ask, f"Run {run.id}", run.id, timeout, Outage(trouble, back), pace)
@@ -265,7 +288,8 @@ class _SessionGlance:
         self._states: tuple[str, ...] = ()
 
     def __call__(self, session_id: str, standing: Standing) -> SeenSession:
-        states = tuple(job.state for job in standing.jobs)
+        own = [job for job in standing.jobs if job.session_id == session_id]
+        states = tuple(job.state for job in own)
         last = self._last
         if (
             last is None
@@ -273,7 +297,7 @@ class _SessionGlance:
             or states != self._states
             or (not last.record.closed and last.since.seconds > SESSION_INTERVAL)
         ):
-            idle = all(job.ended for job in standing.jobs)
+            idle = all(job.ended for job in own)
             self._last = last = SeenSession(self._channel.session(session_id), idle)
             self._states = states
         return last

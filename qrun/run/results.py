@@ -7,8 +7,8 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ from qrun.runtime.control import ControlChannel
 from qrun.runtime.records import DONE, JobRecord
 
 _DOCUMENT = "results.json"
-_AT_ONCE = 8
+_AT_ONCE = 16
 """Results that are fetched at the same time."""
 
 
@@ -34,25 +34,82 @@ def collect(channel: ControlChannel, ledger: Ledger, run: Run, jobs: Sequence[Jo
     Raises:
         ServiceError: A result could not be fetched.
     """
-    have = {job.job_id for job in run.jobs if job.result_file and (_folder(run) / job.result_file).exists()}
-    wanted = [job for job in jobs if job.state == DONE and job.id not in have]
-    if not wanted:
+    with Collector(channel, ledger, run) as collector:
+        collector.begin(jobs)
+        return collector.finish()
+
+
+class Collector:
+    """Fetches results while others run. Use it as a context manager, in the thread that has the ledger.
+
+    Args:
+        channel: The control channel to the run's service.
+        ledger: Where it is noted which are here.
+        run: The run.
+    """
+
+    def __init__(self, channel: ControlChannel, ledger: Ledger, run: Run) -> None:
+        self._channel = channel
+        self._ledger = ledger
+        self._id = run.id
+        self._folder = _folder(run)
+        self._begun = {
+            job.job_id for job in run.jobs if job.result_file and (self._folder / job.result_file).exists()
+        }
+        self._fetched: dict[Future[tuple[str, str]], str] = {}
+        self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+
+    def __enter__(self) -> Collector:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+
+    def begin(self, jobs: Iterable[JobRecord]) -> None:
+        """Fetch the results that are not here yet of those of ``jobs`` that are done; note what has come.
+
+        Of one that could not be fetched nobody is told: it is begun again the next time.
+        """
+        self._begun -= set(self._note())
+        for job in jobs:
+            if job.state == DONE and job.id not in self._begun:
+                self._begun.add(job.id)
+                self._fetched[self._pool.submit(_fetch, self._channel, self._folder, job)] = job.id
+
+    def finish(self) -> Run:
+        """Wait for what has been begun.
+
+        Returns:
+            The run with the files of its results.
+
+        Raises:
+            ServiceError: A result could not be fetched. The others are here.
+        """
+        failed: dict[str, BaseException] = {}
+        while self._fetched:
+            wait(self._fetched, return_when=FIRST_COMPLETED)
+            failed |= self._note()
+        if failed:
+            raise next(iter(failed.values()))
+        run = self._ledger.run(self._id)
+        if has_all_results(run):
+            # Nothing will be sent again.
+            drop_payloads(run)
         return run
-    folder = _folder(run)
-    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(wanted))) as pool:
-        fetched = {pool.submit(_fetch, channel, folder, job): job for job in wanted}
-        try:
-            for future in as_completed(fetched):
-                name, checksum = future.result()
-                ledger.set_result_file(run.id, fetched[future].id, name, checksum)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    run = ledger.run(run.id)
-    if has_all_results(run):
-        # Nothing will be sent again.
-        drop_payloads(run)
-    return run
+
+    def _note(self) -> dict[str, BaseException]:
+        """Write down what has come since; what could not be fetched, by the job's ID."""
+        come: dict[str, tuple[str, str]] = {}
+        failed: dict[str, BaseException] = {}
+        for future in [future for future in self._fetched if future.done()]:
+            job_id = self._fetched.pop(future)
+            if error := future.exception():
+                failed[job_id] = error
+            else:
+                come[job_id] = future.result()
+        if come:
+            self._ledger.set_result_files(self._id, come)
+        return failed
 
 
 def _fetch(channel: ControlChannel, folder: Path, job: JobRecord) -> tuple[str, str]:
@@ -74,7 +131,7 @@ def write_result(run_id: str, job: JobRecord, text: str) -> None:
 
 def note_result(ledger: Ledger, run_id: str, job: JobRecord, text: str) -> None:
     """Note where a job's result is, or will be in a moment; a file that is missing is fetched again."""
-    ledger.set_result_file(run_id, job.id, _result_file(job), _checksum(text))
+    ledger.set_result_files(run_id, {job.id: (_result_file(job), _checksum(text))})
 
 
 def _result_file(job: JobRecord) -> str:

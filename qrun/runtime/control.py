@@ -33,7 +33,16 @@ from qrun.runtime.records import (
     session_record,
     workload_record,
 )
-from qrun.runtime.replies import TOO_MANY_REQUESTS, Limited, NotSent, Unsure, retry_after, service_message
+from qrun.runtime.replies import (
+    CONFLICT,
+    TOO_MANY_REQUESTS,
+    Limited,
+    NotSent,
+    OverLimit,
+    Unsure,
+    retry_after,
+    service_message,
+)
 from qrun.runtime.versions import client_application
 
 API_VERSION = "2026-04-15"
@@ -242,6 +251,7 @@ class ControlChannel:
             NotSent: The service has not seen it.
             Limited: The service takes no more requests for now, and has not taken this one.
             Unsure: Nobody knows whether the service has taken it. Look for its tag before sending it again.
+            OverLimit: The instance has used up its limit.
             ServiceError: The service refused it.
         """
         return self._created("/jobs", body)
@@ -300,6 +310,9 @@ class ControlChannel:
         if response.status_code >= 500:
             told = self._error(response, path)
             raise Unsure(told.message, told.hint, status=told.status, code=told.code)
+        if response.status_code == CONFLICT:
+            told = self._error(response, path)
+            raise OverLimit(told.message, told.hint, status=told.status, code=told.code)
         if not response.is_success:
             raise self._error(response, path)
         self._revived = False

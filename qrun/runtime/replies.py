@@ -7,9 +7,10 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from qrun.errors import ServiceError
+from qrun.errors import ExitCode, ServiceError
 
 TOO_MANY_REQUESTS = 429
+CONFLICT = 409
 LONGEST_RETRY_AFTER = 600.0
 """Seconds that a service is believed when it says for how long it takes no more requests."""
 
@@ -33,6 +34,12 @@ class Limited(ServiceError):
     def __init__(self, error: ServiceError, retry_after: float | None) -> None:
         super().__init__(error.message, error.hint, status=error.status, code=error.code)
         self.retry_after = retry_after
+
+
+class OverLimit(ServiceError):
+    """The instance has used all that its limit lets it use, so that the service takes no job (facts D2)."""
+
+    exit_code = ExitCode.REFUSED
 
 
 def service_message(response: httpx.Response) -> tuple[str, int | None, str | None]:

@@ -49,11 +49,17 @@ def session_account(channel: ControlChannel, session_id: str) -> UsageAccount:
     return _of_sessions(channel, [session_id], jobs)
 
 
-def run_account(channel: ControlChannel, run: Run) -> UsageAccount:
+def run_account(channel: ControlChannel, run: Run, *, times: bool = True) -> UsageAccount:
     """The account of a run: of its sessions or batches where it has any, else the sum of its jobs.
 
     A run that was retried may have had several; their usage adds up. All jobs of a session are counted, also
     those that something else sent there: the session's time was spent on them.
+
+    Args:
+        channel: The control channel to the run's service.
+        run: The run.
+        times: Whether to ask when each job started and finished, a request a job; what each used is in the
+            list of jobs already.
     """
     records = _all_jobs(channel, run)
     sessions = list(dict.fromkeys(record.session_id for record in records if record.session_id))
@@ -64,8 +70,8 @@ def run_account(channel: ControlChannel, run: Run) -> UsageAccount:
             listed = {record.id for record in records}
             for session_id in sessions:
                 records += [job for job in channel.jobs(session_id=session_id) if job.id not in listed]
-        return _of_sessions(channel, sessions, _of_run(_job_usages(channel, records), run), run)
-    jobs = _of_run(_job_usages(channel, records), run)
+        return _of_sessions(channel, sessions, _of_run(_job_usages(channel, records, times=times), run), run)
+    jobs = _of_run(_job_usages(channel, records, times=times), run)
     ends = [job.finished for job in jobs if job.finished]
     return UsageAccount(
         id=run.id,
@@ -163,17 +169,22 @@ def _newest(
     return max([now or datetime.now(timezone.utc), *times, *others])
 
 
-def _job_usages(channel: ControlChannel, records: Sequence[JobRecord]) -> tuple[JobUsage, ...]:
+def _job_usages(
+    channel: ControlChannel, records: Sequence[JobRecord], *, times: bool = True
+) -> tuple[JobUsage, ...]:
     """The jobs with their times. Those that have ended and are settled are asked for once in their life."""
     if not records:
         return ()
+    if not times and all(record.usage.seconds is not None for record in records):
+        # Services of older interfaces don't tell it in their lists.
+        return tuple(job_usage(r, JobTimes(r.created, None, None, r.usage)) for r in records)
     with UsageMemory(channel.account) as memory:
         known = memory.recall([record.id for record in records if record.ended])
         unknown = [record for record in records if record.id not in known]
         if unknown:
             with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(unknown))) as pool:
-                times = list(pool.map(lambda record: channel.job_times(record.id), unknown))
-            read = {record.id: when for record, when in zip(unknown, times, strict=True)}
+                metrics = list(pool.map(lambda record: channel.job_times(record.id), unknown))
+            read = {record.id: when for record, when in zip(unknown, metrics, strict=True)}
             final = {record.id for record in unknown if record.ended}
             memory.keep({job: when for job, when in read.items() if job in final and when.usage.settled})
             known = {**known, **read}

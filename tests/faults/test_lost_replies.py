@@ -121,6 +121,14 @@ def test_a_refused_job_ends_the_submission_and_closes_and_resume_sends_it(throug
         ]
 
 
+def test_the_limit_of_the_instance_ends_with_its_own_code(through, tmp_path):
+    done, _, status, _, _ = _submit(
+        through, tmp_path, Fault("POST", JOB, "refuse:409", times=3), code=4, mode="batch"
+    )
+    assert "answered 409" in done.stderr
+    assert not status["session"]["accepting_jobs"]
+
+
 def test_a_limit_is_waited_for_as_long_as_the_service_says(through, tmp_path):
     done, code, _, _, proxy = _submit(
         through, tmp_path, Fault("POST", JOB, "refuse:429:2"), jobs=2, mode="batch"

@@ -79,6 +79,29 @@ def test_cancelled_jobs_are_retried_in_the_same_run_and_results_stay_in_order(qr
     assert run_id not in qrun("list", "--offline").stdout
 
 
+def test_what_a_workload_wants_retried_is_sent_again_by_whoever_waits(qrun, occupied, tmp_path):
+    path = many_jobs(tmp_path / "w.yaml", 2, occupied)
+    path.write_text(path.read_text() + "retry: {attempts: 2, on: [cancelled]}\n")
+    submitted = qrun("submit", str(path), "--mode", "batch")
+    run_id = submitted.stdout.strip()
+    assert "nobody keeps the run's retry until it is followed" in submitted.stderr
+    waiting = qrun.start("wait", run_id)
+    first = {job["id"] for job in qrun.json("status", run_id, "--json")["jobs"]}
+    qrun("cancel", *first)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        now = {job["id"] for job in qrun.json("status", run_id, "--json")["jobs"] if job["id"]}
+        if len(now - first) == 2:
+            break
+    qrun("cancel", *now)
+    out, err = waiting.communicate(timeout=60)
+    assert (waiting.returncode, out.strip()) == (1, run_id), err
+    record = qrun.json("record", run_id, "--json")
+    assert [job["attempt"] for job in record["attempts"]] == [1, 2, 1, 2], "twice, and no more"
+    assert {job["failed_for"] for job in record["attempts"]} == {"cancelled"}
+    assert all(session["closed"] for session in record["sessions"])
+
+
 def test_a_budget_stops_what_is_queued(qrun, occupied, service_env, tmp_path):
     path = many_jobs(tmp_path / "w.yaml", 3, occupied)
     run_id = qrun("submit", str(path), "--mode", "batch", "--budget", "2s").stdout.strip()

@@ -1,10 +1,10 @@
 """Random trials: runs of many jobs through everything that can go wrong, and what became of them.
 
-    python -m tests.faults.trials [--trials 300] [--jobs 50] [--seed 1]
+    python -m tests.faults.trials [--trials 300] [--jobs 50] [--seed 1] [--cut 60]
 
 Each trial is ``qrun submit`` of a run of its own, as a process, against a real local service behind a proxy with
-faults drawn at random: requests and answers lost, 500, 502 and 429, delays, answers that break off, outages; qrun
-or the service killed with SIGKILL at a random moment, a disk that takes no more for the ledger. Then ``qrun resume``,
+faults drawn at random: requests and answers lost, 500, 502 and 429, delays, answers that break off, outages,
+every fifth of ``--cut`` seconds; qrun or the service killed with SIGKILL at a random moment, a disk that takes no more for the ledger. Then ``qrun resume``,
 once or twice at the same time, while what is left of the faults lasts, and once more after. The service is asked
 then which of the jobs have run. qrun is forked from a process that has imported its libraries, which makes a trial
 cost seconds; it is the same command in all else.
@@ -27,9 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qrun.ledger import Ledger
 from tests.command import QRUN, Qrun, many_jobs
 from tests.faults.faulty_proxy import Fault, FaultyProxy, faulty_proxy
-from tests.service.plain_client import client_of_home
+from tests.service.plain_client import client_of_home, info_of_home
 
 MOST_SECONDS = 180.0
 """How long one command may take before the trial counts as one that needed a person."""
@@ -93,13 +94,19 @@ class Trials:
         env: The environment of a shell.
         jobs: Jobs of each run.
         folder: Where workloads and what was said are kept.
+        cut: Seconds for which every fifth outage lasts; the others last three at most.
     """
 
-    def __init__(self, home: Path, env: dict[str, str], jobs: int, folder: Path) -> None:
+    def __init__(
+        self, home: Path, env: dict[str, str], jobs: int, folder: Path, *, cut: float | None = None
+    ) -> None:
         self._home = home
         self._qrun = Qrun({**env, "QRUN_HOME": str(home)}, folder)
         self._jobs = jobs
         self._folder = folder
+        self._cut = cut
+        self._outages = 0
+        self._seen: set[str] = set()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["tests.faults.warm"])
 
@@ -138,7 +145,12 @@ class Trials:
             process.kill()
         elif trouble == "outage":
             self._wait_for(lambda: proxy.count("POST", r"/jobs$") >= self._jobs // 3, process)
-            proxy.away_until = time.monotonic() + rng.uniform(0.5, 3)
+            self._outages += 1
+            seconds = rng.uniform(0.5, 3)
+            if self._cut is not None and self._outages % 5 == 1:
+                seconds = self._cut
+                outcome.faults.append(f"for {seconds:g} s")
+            proxy.away_until = time.monotonic() + seconds
         elif trouble == "service":
             self._wait_for(lambda: proxy.count("POST", r"/jobs$") >= self._jobs // 3, process)
             self._kill_service()
@@ -153,18 +165,17 @@ class Trials:
         return max(grown, (self._home / "ledger.sqlite").stat().st_size) + rng.randint(0, 200_000)
 
     def _kill_service(self) -> None:
-        os.kill(self._qrun.json("local", "status", "--json")["pid"], signal.SIGKILL)
+        os.kill(info_of_home(self._home).pid, signal.SIGKILL)
         time.sleep(0.3)
         self._qrun("local", "start")
 
     def _resume(self, rng: random.Random, proxy: FaultyProxy, outcome: Outcome) -> None:
         """Resume while the faults last, then without; then look at what the service has."""
-        runs = self._qrun.json("list", "--json", "--offline", "-n", "1")
-        run = next((r for r in runs if r["name"] == "many" and r["run"] not in self._seen), None)
-        if run is None:
+        with Ledger(self._home / "ledger.sqlite") as ledger:
+            run_id = next((run.id for run in ledger.runs(limit=1)), None)
+        if run_id is None or run_id in self._seen:
             # Nothing had been sent when it was stopped.
             return
-        run_id = run["run"]
         self._seen.add(run_id)
         words = ["resume", run_id]
         started = [self._start(proxy, words, outcome) for _ in range(rng.choice([1, 1, 2]))]
@@ -182,8 +193,6 @@ class Trials:
         again = self._start(proxy, words, outcome)
         self._end(again, outcome)
         self._judge(run_id, outcome)
-
-    _seen: set[str] = set()  # noqa: RUF012
 
     def _judge(self, run_id: str, outcome: Outcome) -> None:
         """What the service, which knows nothing of faults, says of the run."""
@@ -249,6 +258,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cut", type=float, default=60.0, help="seconds for which every fifth outage lasts")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="qrun-trials-"))
     home = folder / "home"
@@ -257,7 +267,7 @@ def main() -> int:
     outcomes: list[Outcome] = []
     began = time.monotonic()
     try:
-        trials = Trials(home, env, chosen.jobs, folder)
+        trials = Trials(home, env, chosen.jobs, folder, cut=chosen.cut)
         for seed in range(chosen.seed, chosen.seed + chosen.trials):
             outcomes.append(trials.run(seed))
             print(f"{time.monotonic() - began:6.0f} s  {outcomes[-1]}", file=sys.stderr)

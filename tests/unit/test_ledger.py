@@ -58,7 +58,7 @@ def test_the_life_of_a_run(ledger):
     ledger.session_closed("s1")
     ledger.set_state(run_id, SUBMITTED)
     ledger.set_job_states(run_id, {"j1": ("DONE", None)})
-    ledger.set_result_file(run_id, "j1", "j1.executor.json")
+    ledger.set_result_files(run_id, {"j1": ("j1.executor.json", "0" * 64)})
     run = ledger.run(run_id)
     assert run.session_closed
     assert run.ended
