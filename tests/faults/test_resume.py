@@ -59,6 +59,19 @@ def test_two_resumes_at_once_after_a_kill_send_each_job_once_and_what_was_intend
     assert "nothing was left to do" in command("resume", run_id).stderr
 
 
+def test_sending_and_following_take_a_request_a_job_each_and_few_more(slow, tmp_path):
+    command, proxy = slow
+    path = many_jobs(tmp_path / "w.yaml", JOBS)
+    done = command("submit", str(path), "--mode", "batch", "--watch")
+    assert "usage: " in done.stdout
+    asked = [path.partition("?")[0] for _, path in proxy.seen]
+    assert proxy.count("POST", r"/jobs$") == proxy.count("GET", r"/results$") == JOBS
+    assert not any(path.endswith("/metrics") for path in asked), "the list of jobs tells what they used"
+    sent = [i for i, (method, path) in enumerate(proxy.seen) if method == "POST" and path.endswith("/jobs")]
+    between = sent[-1] - sent[0] + 1
+    assert between <= 1.2 * JOBS
+
+
 def test_cancelled_jobs_are_retried_in_the_same_run_and_results_stay_in_order(qrun, occupied, tmp_path):
     run_id = qrun("submit", str(many_jobs(tmp_path / "w.yaml", 2, occupied)), "--mode", "job").stdout.strip()
     [first, _] = qrun.json("status", run_id, "--json")["jobs"]

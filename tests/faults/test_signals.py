@@ -35,8 +35,15 @@ def _newest(qrun):
     return qrun.json("status", run["run"], "--json", code=None)
 
 
-@pytest.mark.parametrize("mode", ["batch", "session"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "mode"),
+    [
+        (signal.SIGINT, "batch"),
+        (signal.SIGINT, "session"),
+        (signal.SIGTERM, "session"),
+        (signal.SIGHUP, "batch"),
+    ],
+)
 def test_m18_a_signal_during_submission_finishes_the_job_in_hand_and_closes(qrun, tmp_path, mode, number):
     process = qrun.start("submit", str(many_jobs(tmp_path / "w.yaml", JOBS)), "--mode", mode)
     _stderr_until(process, "open:")

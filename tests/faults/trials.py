@@ -160,9 +160,9 @@ class Trials:
         """Bytes that a file may have, so that the ledger is full at some moment of the submission."""
         if trouble != "disk":
             return None
-        wal = self._home / "ledger.sqlite-wal"
-        grown = wal.stat().st_size if wal.exists() else 0
-        return max(grown, (self._home / "ledger.sqlite").stat().st_size) + rng.randint(0, 200_000)
+        files = [self._home / "ledger.sqlite", self._home / "ledger.sqlite-wal"]
+        grown = max((file.stat().st_size for file in files if file.exists()), default=0)
+        return grown + rng.randint(0, 200_000)
 
     def _kill_service(self) -> None:
         os.kill(info_of_home(self._home).pid, signal.SIGKILL)
