@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from qrun.plan.price import Price
 from qrun.plan.whatif import WhatIfJob, what_if
 from qrun.usage.advice import advise, waves
 from qrun.usage.model import UsageAccount
-from qrun.usage.price import Price
 from tests.usage.accounts import account_of
 from tests.usage.histories import History
 
