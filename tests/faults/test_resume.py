@@ -81,7 +81,7 @@ def test_cancelled_jobs_are_retried_in_the_same_run_and_results_stay_in_order(qr
 
 def test_a_budget_stops_what_is_queued(qrun, occupied, service_env, tmp_path):
     path = many_jobs(tmp_path / "w.yaml", 3, occupied)
-    run_id = qrun("submit", str(path), "--mode", "batch", "--budget", "2s").stdout.strip()
+    run_id = qrun("submit", str(path), "--mode", "batch", "--budget", "2s", "--force").stdout.strip()
     [first, *_] = qrun.json("status", run_id, "--json")["jobs"]
     qrun("cancel", first["id"])
     qrun("retry", run_id)
