@@ -84,8 +84,8 @@ def _shorter_delay(estimates: Sequence[JobEstimate], times: DeviceTimes) -> Iter
     delay = " and ".join(f"{delay * 1e6:g} µs" for delay in sorted(delays))
     yield Saving(
         seconds,
-        f"The {delay} between executions add up. execution.rep_delay takes {low * 1e6:g} to {high * 1e6:g} µs "
-        f"here; this is for {low * 1e6:g} µs, and the shorter it is the worse qubits are reset.",
+        f"The {delay} between executions add up. execution.rep_delay takes {low * 1e6:g} to {high * 1e6:g} "
+        f"µs here; this is for {low * 1e6:g} µs, and the shorter it is the worse qubits are reset.",
     )
 
 

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qrun.errors import LimitError
 from qrun.local.scheduling import LEVELS, Rules
 from qrun.plan.estimate import JobEstimate, PubEstimate
 from qrun.plan.forecast import RunPlan, Setting, forecast
+from qrun.plan.instance import rules_of
 from qrun.plan.mode import choose_mode
 from qrun.plan.packing import Limits, best_of, pack_groups, parts_of, split_evenly, split_within
+from qrun.plan.refusal import check_allocation, check_budget, check_job_limit
 from qrun.plan.whatif import Outcome
 
 
@@ -124,3 +127,26 @@ def test_other_users_make_it_wait_but_not_dearer():
     assert busy.usage_seconds == alone.usage_seconds
     assert busy.wall_clock_seconds > alone.wall_clock_seconds
     assert busy.jobs == 1
+
+
+def test_a_file_that_wants_the_device_alone_gets_a_session():
+    assert choose_mode("auto", 1, exclusive=True).mode == "session"
+    assert "exclusive" in choose_mode("auto", 3, exclusive=True).reason
+    # The command line goes before the file.
+    assert choose_mode("batch", 3, exclusive=True).mode == "batch"
+
+
+def test_what_is_beyond_a_limit_is_refused():
+    jobs = (_group(100.0), _group(700.0))
+    mode = choose_mode("batch", 2)
+    plan = RunPlan(mode, mode, jobs, jobs, Setting(rules_of("open")))
+    check_budget(plan, 804.0)
+    check_budget(plan, None)
+    check_allocation(plan, None)
+    for refuse in (lambda: check_budget(plan, 803.0), lambda: check_allocation(plan, 803.0)):
+        with pytest.raises(LimitError, match="would use 13 m 24 s") as refused:
+            refuse()
+        assert "--force" in refused.value.hint
+    with pytest.raises(LimitError, match="Job 2 would take 11 m 42 s"):
+        check_job_limit(plan)
+    check_job_limit(RunPlan(mode, mode, jobs, jobs, Setting()))
