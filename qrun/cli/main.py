@@ -18,6 +18,7 @@ from qrun.cli import (
     init,
     listing,
     local,
+    plan,
     record,
     report,
     results,
@@ -69,6 +70,7 @@ def _options(
 
 app.command("init")(init.init)
 app.command("submit")(submit.submit)
+app.command("plan")(plan.plan)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.command("show")(show.show)

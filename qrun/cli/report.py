@@ -13,7 +13,7 @@ from qrun.cli.usage import MaybeIds, PriceOption, ServiceWide
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qrun.usage.price import Price
+    from qrun.plan.price import Price
     from qrun.usage.report import Report, Subject
 
 _File = Path | None
@@ -45,7 +45,7 @@ def report(
 ) -> None:
     """Report the usage of runs, sessions, batches or jobs as a page, a picture or Markdown."""
     from qrun.errors import UsageError
-    from qrun.usage.price import price_of
+    from qrun.plan.price import price_of
 
     if not (html or svg or png or markdown):
         raise UsageError("Say what to write.", "--html FILE, --svg FILE, --png FILE or --markdown")

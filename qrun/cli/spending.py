@@ -13,10 +13,10 @@ from qrun.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from qrun.ledger import Ledger, Run
+    from qrun.plan.price import Price
     from qrun.runtime.accounts import Account
     from qrun.runtime.control import ControlChannel
     from qrun.usage.check import Finding
-    from qrun.usage.price import Price
     from qrun.usage.report import Report
     from qrun.usage.spending import Entry, Projection
 

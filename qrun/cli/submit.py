@@ -67,6 +67,12 @@ def submit(
             show_default=False,
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Send it although it would use more than its budget or the instance's allocation."
+        ),
+    ] = False,
     on_signal: options.WhenSignalled = options.OnSignal.detach,
     service: options.Service = None,
     quiet: options.Quiet = False,
@@ -87,6 +93,10 @@ def submit(
             choices = _choices(mode, backend, tag, max_time, budget, cache=not no_cache)
             _warn_of_open_sessions(ledger, quiet=quiet)
             ready, client = _prepare(document, workload_file, choices, service, quiet=quiet)
+            if not force:
+                from qrun.run.planning import refuse_beyond_limits
+
+                refuse_beyond_limits(ready, client)
     except KeyboardInterrupt:
         raise Interrupted("Interrupted before anything was submitted.") from None
     if ready.workload.loops:
@@ -253,6 +263,8 @@ def _introduce(ready: Ready, *, quiet: bool) -> None:
         parts.append(_counted(len(ready.workload.loops), "loop"))
     say(f"{ready.workload.name}: {' and '.join(parts)} on {ready.backend.name}, run {ready.run_id}")
     say(f"mode {ready.mode.mode}: {ready.mode.reason}")
+    if ready.jobs:
+        _tell_price(ready, say)
     for note in ready.notes:
         say(f"note: {note}")
 
@@ -268,6 +280,21 @@ def _cancelled(run_id: str, ledger: Ledger) -> Interrupted:
     run = ledger.run(run_id)
     with ControlChannel(account_of(run)) as channel:
         return cancelled_by_signal(subject_of(run), lambda: cancel_run(channel, ledger, run))
+
+
+def _tell_price(ready: Ready, talk: Callable[[str], None]) -> None:
+    """What the run is reckoned to cost, and what its mode costs more than the one that is advised."""
+    from qrun.plan.price import price_of
+    from qrun.run.planning import beyond_advice
+    from qrun.units import format_seconds
+
+    price, beyond = price_of(), beyond_advice(ready)
+    usage = ready.plan.usage_seconds(ready.mode.mode)
+    talk(f"planned: {format_seconds(round(usage, 1))} of usage, {price.text(usage)}; more with: qrun plan")
+    if beyond is not None and abs(beyond) >= 0.05:
+        less = "less" if beyond > 0 else "more"
+        amount = f"{format_seconds(round(abs(beyond), 1))} ({price.text(abs(beyond))})"
+        talk(f"advice: mode {ready.plan.advised.mode} would use {amount} {less}")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qrun.cli.targets import Target
+    from qrun.plan.price import Price
     from qrun.runtime.control import ControlChannel
     from qrun.usage.model import UsageAccount
-    from qrun.usage.price import Price
 
 PriceOption = Annotated[
     str | None,
@@ -63,7 +63,7 @@ def usage(
 ) -> None:
     """Show the usage and QPU time of runs, sessions, batches or jobs, or of all that was run."""
     from qrun.errors import UsageError
-    from qrun.usage.price import price_of
+    from qrun.plan.price import price_of
 
     rate = price_of(price)
     if csv and json:

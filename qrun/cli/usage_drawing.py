@@ -15,9 +15,9 @@ from qrun.usage.breakdown import Breakdown, Share, breakdown
 from qrun.usage.model import FAILURE_RULES
 
 if TYPE_CHECKING:
+    from qrun.plan.price import Price
     from qrun.usage.advice import Advice
     from qrun.usage.model import JobUsage, UsageAccount
-    from qrun.usage.price import Price
 
 _MOST_ROWS = 100
 """Jobs that are listed on a terminal; in a pipe all are."""

@@ -28,36 +28,40 @@ QUEUEING = "each iteration waits in the queue anew, which a session saves"
 """What loops cost without a session."""
 
 
-def choose_mode(asked: str, num_jobs: int, *, loops: bool = False) -> ModeChoice:
+def choose_mode(asked: str, num_jobs: int, *, loops: bool = False, exclusive: bool = False) -> ModeChoice:
     """The mode to run in.
 
     Args:
         asked: ``job``, ``batch``, ``session``, or ``auto``: one job goes in job mode, several in a batch.
         num_jobs: How many jobs there are.
         loops: Whether there are loops, whose next input depends on the last result: a session then.
+        exclusive: Whether the file asks for the device alone: a session then.
     """
     if asked != "auto":
         also = f"; {QUEUEING}" if loops and asked != "session" else ""
         return ModeChoice(asked, TRADE_OFFS[asked] + also)
     if loops:
         return ModeChoice("session", f"loops; {TRADE_OFFS['session']}")
+    if exclusive:
+        return ModeChoice("session", f"exclusive: true; {TRADE_OFFS['session']}")
     if num_jobs == 1:
         return ModeChoice("job", f"one job; {TRADE_OFFS['job']}")
     return ModeChoice("batch", f"{num_jobs} independent jobs; {TRADE_OFFS['batch']}")
 
 
-def allowed_mode(choice: ModeChoice, asked: str, plan_name: str | None) -> ModeChoice:
-    """A session where the plan has any; where the choice was qrun's, job mode in its place.
+def allowed_mode(choice: ModeChoice, asked: str, plan_name: str | None, *, loops: bool = False) -> ModeChoice:
+    """A session where the plan has any; where the choice was qrun's because of loops, job mode in its place.
 
     Args:
         choice: The choice so far.
         asked: What the user asked for.
         plan_name: The plan of the instance.
+        loops: Whether there are loops.
 
     Raises:
         LimitError: A session was asked for, and the plan has none.
     """
-    if asked == "auto" and choice.mode == "session" and plan_name == OPEN_PLAN:
+    if asked == "auto" and loops and choice.mode == "session" and plan_name == OPEN_PLAN:
         return ModeChoice("job", f"the Open plan has no sessions; {QUEUEING}")
     check_plan(choice.mode, plan_name)
     return choice

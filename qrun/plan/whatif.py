@@ -8,12 +8,18 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from qrun.local.scheduling import DeviceScheduler, JobHistory, Rules, WorkloadHistory
+from qrun.local.scheduling import (
+    Background,
+    DeviceScheduler,
+    JobHistory,
+    Others,
+    Rules,
+    WorkloadHistory,
+)
 from qrun.local.scheduling import job_usage as _job_usage
 from qrun.local.scheduling import workload_usage as _workload_usage
-from qrun.local.scheduling.events import Event, JobEvent, JobStarted
+from qrun.local.scheduling.events import OTHERS, Event, JobEvent, JobStarted
 
 _SESSION = "session"
 
@@ -50,20 +56,25 @@ class Outcome:
 
 def what_if(
     jobs: Sequence[WhatIfJob],
-    mode: Literal["job", "batch", "session"],
+    mode: str,
     rules: Rules | None = None,
     *,
     closed_after: float = 0.0,
+    background: Background | None = None,
+    device: str = "",
 ) -> Outcome:
-    """What ``jobs`` would use in ``mode`` on a device that nobody else uses.
+    """What ``jobs`` would use in ``mode``.
 
     Args:
         jobs: The jobs, in any order.
         mode: ``job``, ``batch`` or ``session``.
         rules: The numbers of the instance; the usual ones where ``None``.
         closed_after: Seconds between the last arrival and the client's closing of its batch or session.
+        background: Other users' jobs on the device; nobody uses it where ``None``.
+        device: Its name, since other users' jobs differ from device to device.
     """
-    rehearsal = _Rehearsal(jobs, mode, rules or Rules(), closed_after)
+    others = None if background is None else Others(background, device)
+    rehearsal = _Rehearsal(jobs, mode, rules or Rules(), closed_after, others)
     rehearsal.run()
     return rehearsal.outcome()
 
@@ -71,11 +82,18 @@ def what_if(
 class _Rehearsal:
     """The scheduler, and what the client and the classical processing do to it, in order of time."""
 
-    def __init__(self, jobs: Sequence[WhatIfJob], mode: str, rules: Rules, closed_after: float) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[WhatIfJob],
+        mode: str,
+        rules: Rules,
+        closed_after: float,
+        others: Others | None,
+    ) -> None:
         self._jobs = jobs
         self._mode = mode
         # Each job's classical time is its own here.
-        self._machine = DeviceScheduler(replace(rules, classical_seconds=0.0))
+        self._machine = DeviceScheduler(replace(rules, classical_seconds=0.0), others)
         self._record: list[Event] = []
         self._actions: list[tuple[float, int, str, int]] = []
         for index, job in enumerate(jobs):
@@ -113,7 +131,7 @@ class _Rehearsal:
     def _take(self, events: list[Event]) -> None:
         self._record += events
         for event in events:
-            if isinstance(event, JobStarted):
+            if isinstance(event, JobStarted) and not event.job.startswith(OTHERS):
                 index = int(event.job)
                 self._plan(event.at + self._jobs[index].classical_seconds, "prepare", index)
 
@@ -121,7 +139,7 @@ class _Rehearsal:
         """What the record says."""
         of_job: dict[str, list[Event]] = {}
         for event in self._record:
-            if isinstance(event, JobEvent):
+            if isinstance(event, JobEvent) and not event.job.startswith(OTHERS):
                 of_job.setdefault(event.job, []).append(event)
         histories = [JobHistory.of(job, events) for job, events in of_job.items()]
         quantum = sum(_job_usage(history) for history in histories)

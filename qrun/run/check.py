@@ -171,9 +171,8 @@ def _compile_and_prepare(
     progress: Callable[[str], None],
 ) -> None:
     from qrun.ledger import new_run_id
-    from qrun.plan.limits import payload_mistake
     from qrun.run.backend import compile_for
-    from qrun.run.prepare import prepare_jobs
+    from qrun.run.prepare import divide_run
     from qrun.workload.compile import width_mistakes
 
     workload = draft.workload.whole
@@ -188,8 +187,5 @@ def _compile_and_prepare(
         if too_wide:
             return
         progress("preparing jobs")
-        jobs = prepare_jobs(draft, compilation, client, backend, new_run_id())
-        for planned, job in zip(draft.planned, jobs, strict=True):
-            if mistake := payload_mistake(workload, planned, job.payload_bytes()):
-                finding.mistakes.append(mistake)
-        finding.notes = list(dict.fromkeys(note for job in jobs for note in job.notes))
+        division = divide_run(draft, compilation, client, backend, new_run_id(), client.plan_name())
+        finding.notes = list(dict.fromkeys(note for job in division.jobs for note in job.notes))

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from qrun.errors import UsageError, WorkloadError
 from qrun.ledger import LedgerPub, new_run_id, run_tag
+from qrun.plan.forecast import RunPlan, Setting
+from qrun.plan.instance import Background, Rules, rules_of
 from qrun.plan.jobs import PlannedJob, pack
-from qrun.plan.limits import limit_mistakes
-from qrun.plan.mode import ModeChoice, allowed_mode, choose_mode
+from qrun.plan.limits import MOST_EXECUTIONS, MOST_PAYLOAD_BYTES, limit_mistakes, payload_mistake
+from qrun.plan.mode import OPEN_PLAN, ModeChoice, allowed_mode, choose_mode
 from qrun.plan.options import option_mistakes
+from qrun.plan.packing import Limits
 from qrun.run.backend import compile_for, find_backend, widest
+from qrun.run.dividing import Division, divide
+from qrun.run.estimating import estimate_prepared, times_of
 from qrun.runtime.client import PreparedJob, RuntimeClient, option_names
 from qrun.workload.arithmetic import number
 from qrun.workload.compile import Compilation, IsaPub
@@ -41,6 +46,8 @@ class Choices:
     budget: int | None = None
     cache: bool = True
     """Whether circuits that earlier runs compiled are used, and this run's are kept."""
+    background: Background | None = None
+    """Other users' jobs to plan with."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Ready:
     run_id: str
     workload: Workload
     backend: BackendV2 = field(repr=False)
-    mode: ModeChoice
+    plan: RunPlan = field(repr=False)
     compilation: Compilation = field(repr=False)
     max_time: int | None
     planned: Sequence[PlannedJob]
@@ -59,6 +66,11 @@ class Ready:
     tags: Sequence[str] = ()
     """The user's own."""
     budget: int | None = None
+
+    @property
+    def mode(self) -> ModeChoice:
+        """The mode that it runs in."""
+        return self.plan.choice
 
     @property
     def notes(self) -> list[str]:
@@ -73,10 +85,15 @@ class Ready:
 class Draft:
     """What can be told of a run without the service: all of it but the backend and what depends on it."""
 
+    asked: str
+    """The mode that the command line or the file asks for, ``auto`` where neither does."""
+
     workload: Workload
     tags: Sequence[str]
     planned: Sequence[PlannedJob]
+    """PUBs that may share a job, each group as one job."""
     mode: ModeChoice
+    """With a job for each group."""
 
 
 def prepare_run(
@@ -106,21 +123,23 @@ def prepare_run(
     progress("connecting")
     client = connect()
     backend = find_backend(document, file, client, choices.backend, widest=widest(workload))
-    if mode.mode == "session":
-        # The instance, and so the plan, is the backend's.
-        mode = allowed_mode(mode, choices.mode or file.mode, client.plan_name())
+    # The instance, and so the plan, is the backend's.
+    plan_name = client.plan_name()
+    allowed_mode(mode, draft.asked, plan_name, loops=bool(workload.loops))
     compilation = compile_for(workload.whole, backend, progress, cache=choices.cache)
     run_id = new_run_id()
+    progress("preparing jobs")
+    division = divide_run(draft, compilation, client, backend, run_id, plan_name)
     ready = Ready(
         run_id=run_id,
         workload=workload,
         backend=backend,
-        mode=mode,
+        plan=_plan(draft, division, plan_name, backend.name, choices.background),
         compilation=compilation,
         max_time=choices.max_time or file.max_time,
-        planned=draft.planned,
-        jobs=prepare_jobs(draft, compilation, client, backend, run_id),
-        pubs=_ledger_pubs(draft.planned, workload),
+        planned=division.planned,
+        jobs=division.jobs,
+        pubs=_ledger_pubs(division.planned, workload),
         tags=draft.tags,
         budget=choices.budget or file.budget,
     )
@@ -147,8 +166,12 @@ def draft_run(document: Document, file: WorkloadFile, choices: Choices) -> Draft
     planned, mistakes = _packed(workload, file, document)
     if mistakes:
         raise in_file_order(mistakes)
-    mode = choose_mode(choices.mode or file.mode, len(planned), loops=bool(workload.loops))
-    return Draft(workload, tags, planned, mode)
+    asked = choices.mode or file.mode
+    return Draft(asked, workload, tags, planned, _mode(asked, len(planned), workload))
+
+
+def _mode(asked: str, num_jobs: int, workload: Workload) -> ModeChoice:
+    return choose_mode(asked, num_jobs, loops=bool(workload.loops), exclusive=workload.file.exclusive)
 
 
 def with_options(error: InvalidWorkload) -> InvalidWorkload:
@@ -168,22 +191,86 @@ def _packed(
     every = pack(whole.pubs, names)
     mistakes = file_mistakes(file, document)
     mistakes += option_mistakes(whole, every, names)
-    mistakes += limit_mistakes(whole, every)
+    mistakes += limit_mistakes(whole)
     # What loops run is sent when their optimizers ask for it.
     return pack(workload.pubs, names) if workload.loops else every, mistakes
 
 
+def divide_run(
+    draft: Draft,
+    compilation: Compilation,
+    client: RuntimeClient,
+    backend: BackendV2,
+    run_id: str,
+    plan_name: str | None,
+) -> Division:
+    """Pack a workload's PUBs into jobs, each prepared as the client would send it, and reckoned.
+
+    Raises:
+        InvalidWorkload: The client refuses jobs, or a PUB alone is too large to send; all of them are told.
+    """
+    file, times, rules = draft.workload.file, times_of(backend), rules_of(plan_name)
+    division = divide(
+        draft.planned,
+        lambda group: _limits(group, file, rules),
+        lambda jobs: _mode(draft.asked, jobs, draft.workload).mode,
+        rules,
+        lambda jobs: prepare_jobs(draft, jobs, compilation, client, backend, run_id),
+        lambda job, prepared: estimate_prepared(job, prepared, compilation.pubs, client, backend, times),
+    )
+    too_large = [
+        payload_mistake(draft.workload, job, estimate.payload_bytes)
+        for job, estimate in zip(division.planned, division.estimates, strict=True)
+    ]
+    if mistakes := [mistake for mistake in too_large if mistake is not None]:
+        raise in_file_order(mistakes)
+    return division
+
+
+def _limits(group: PlannedJob, file: WorkloadFile, rules: Rules) -> Limits:
+    environment = group.options.get("environment") or {}
+    longest = group.options.get("max_execution_time") or environment.get("max_execution_time")
+    return Limits(
+        max_pubs=file.partition.max_pubs,
+        target_qpu_time=file.partition.target_qpu_time,
+        max_payload=file.partition.max_payload or MOST_PAYLOAD_BYTES,
+        # What bounds an Estimator job besides its QPU time is not published.
+        max_executions=MOST_EXECUTIONS if group.primitive == SAMPLER else None,
+        max_qpu_seconds=min(rules.max_job_seconds, longest) if longest else rules.max_job_seconds,
+    )
+
+
+def _plan(
+    draft: Draft, division: Division, plan_name: str | None, device: str, background: Background | None
+) -> RunPlan:
+    number, workload = len(division.planned), draft.workload
+    choice = _mode(draft.asked, number, workload)
+    return RunPlan(
+        choice=allowed_mode(choice, draft.asked, plan_name, loops=bool(workload.loops)),
+        advised=_mode("auto", number, workload),
+        jobs=division.estimates,
+        groups=division.groups,
+        setting=Setting(rules_of(plan_name), background, device),
+        sessions=plan_name != OPEN_PLAN,
+    )
+
+
 def prepare_jobs(
-    draft: Draft, compilation: Compilation, client: RuntimeClient, backend: BackendV2, run_id: str
+    draft: Draft,
+    planned: Sequence[PlannedJob],
+    compilation: Compilation,
+    client: RuntimeClient,
+    backend: BackendV2,
+    run_id: str,
 ) -> list[PreparedJob]:
-    """All that the client does for the jobs of a run, but sending them.
+    """All that the client does for jobs of a run, but sending them.
 
     Raises:
         InvalidWorkload: The client refuses jobs; all of them are told.
     """
     jobs: list[PreparedJob] = []
     mistakes: list[WorkloadError] = []
-    for job in draft.planned:
+    for job in planned:
         try:
             jobs.append(_prepare(job, compilation.pubs, client, backend, run_id, draft))
         except WorkloadError as mistake:

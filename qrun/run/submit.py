@@ -120,6 +120,7 @@ def _settings(ready: Ready) -> dict[str, Any]:
     return {
         "tags": list(ready.tags),
         "mode_reason": ready.mode.reason,
+        "plan": ready.plan.as_record(),
         "max_time": ready.max_time,
         "budget": ready.budget,
         "retry": file.retry.model_dump() if file.retry else None,

@@ -252,6 +252,19 @@ def option_names(primitive: str, generation: str = CLIENT_SIDE) -> frozenset[str
     return frozenset(_field_names(_options_class(primitive, generation)))
 
 
+def options_known(options: Mapping[str, Any], primitive: str, generation: str) -> dict[str, Any]:
+    """Those of the options that a generation's primitive knows, in any depth."""
+    return _known_part(options, option_paths(primitive, generation), "")
+
+
+def _known_part(options: Mapping[str, Any], paths: frozenset[str], prefix: str) -> dict[str, Any]:
+    return {
+        name: _known_part(value, paths, f"{prefix}{name}.") if isinstance(value, Mapping) else value
+        for name, value in options.items()
+        if prefix + name in paths
+    }
+
+
 @cache
 def option_paths(primitive: str, generation: str = CLIENT_SIDE) -> frozenset[str]:
     """All options of a primitive as dotted paths, such as ``twirling.enable_gates``, groups included."""

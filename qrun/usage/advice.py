@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import Literal, cast
 
+from qrun.plan.price import Price
 from qrun.plan.whatif import Outcome, WhatIfJob, what_if
 from qrun.units import format_seconds
 from qrun.usage.breakdown import breakdown
 from qrun.usage.model import JobUsage, UsageAccount
-from qrun.usage.price import Price
 
 COMBINE_BELOW = 60.0
 """Seconds of QPU time below which jobs should be combined (M19)."""
@@ -232,4 +231,4 @@ def _replay(account: UsageAccount, jobs: Sequence[JobUsage], mode: str | None = 
 
 
 def _replay_jobs(account: UsageAccount, jobs: Sequence[WhatIfJob], mode: str | None = None) -> Outcome:
-    return what_if(jobs, cast(Literal["job", "batch", "session"], mode or account.mode))
+    return what_if(jobs, mode or account.mode)

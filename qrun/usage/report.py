@@ -12,11 +12,11 @@ from typing import Any
 
 from qrun import __version__
 from qrun.ledger import Run
+from qrun.plan.price import Price
 from qrun.units import format_seconds
 from qrun.usage.advice import Advice
 from qrun.usage.breakdown import Breakdown, Share, breakdown
 from qrun.usage.model import FAILURE_RULES, JobUsage, UsageAccount, worst_first
-from qrun.usage.price import Price
 from qrun.usage.timeline import timeline_of
 
 _LONGEST_WORKLOAD = 200_000

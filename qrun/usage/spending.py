@@ -9,9 +9,9 @@ from typing import Any
 
 from qrun.errors import ServiceError
 from qrun.ledger import TAG_PREFIX, Ledger, Run
+from qrun.plan.price import Price
 from qrun.runtime.control import ControlChannel
 from qrun.runtime.spending import InstanceUsage, ListedWorkload, workloads_since
-from qrun.usage.price import Price
 
 BY = ("mode", "backend", "tag", "day", "run", "instance")
 """What usage can be told by."""

@@ -31,6 +31,9 @@ LONGEST_NAME = 500
 MOST_COUNT = 10**9
 """More shots or repetitions than any service takes."""
 
+LARGEST_PAYLOAD = 50_000_000
+"""Bytes of one job's request, encoded (facts, G1)."""
+
 
 def check_tag(text: str) -> str:
     """A user's tag, as it is.
@@ -55,6 +58,22 @@ def _duration(value: Any) -> int:
     if seconds < 1:
         raise ValueError("a duration is at least one second")
     return seconds
+
+
+_UNITS = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6}
+
+
+def _size(value: Any) -> int:
+    text = "" if isinstance(value, bool) else str(value).strip()
+    number = text.rstrip("kKMB ")
+    unit = _UNITS.get(text[len(number) :].strip())
+    try:
+        size = int(float(number) * unit) if unit else 0
+    except (ValueError, OverflowError):
+        size = 0
+    if not 1 <= size <= LARGEST_PAYLOAD:
+        raise ValueError(f"a size is 1 to {LARGEST_PAYLOAD} bytes, written 20MB, 500kB or 1000")
+    return size
 
 
 class _Strict(BaseModel):
@@ -127,6 +146,18 @@ class Transpile(CircuitTranspile):
 
     fractional_gates: bool = False
     """Compile to ``rx`` and ``rzz`` of any angle, on a backend that has them."""
+
+
+class Partition(_Strict):
+    """How PUBs that may share a job are divided among jobs; without it qrun decides by price."""
+
+    max_pubs: Count | None = Field(default=None, description="PUBs of a job at most.")
+    target_qpu_time: Annotated[int, BeforeValidator(_duration)] | None = Field(
+        default=None, description="QPU time of a job at most, such as 60s; a single PUB may take longer."
+    )
+    max_payload: Annotated[int, BeforeValidator(_size)] | None = Field(
+        default=None, description="Size of a job's request at most, such as 20MB; 50MB where it is left out."
+    )
 
 
 class Retry(_Strict):
@@ -433,6 +464,14 @@ class WorkloadFile(_Strict):
     )
     max_time: Annotated[int, BeforeValidator(_duration)] | None = Field(
         default=None, description="Longest life of the batch or session, such as 25m."
+    )
+    exclusive: bool = Field(
+        default=False,
+        strict=True,
+        description="With mode auto: a session, so that no other user's job runs in between.",
+    )
+    partition: Partition = Field(
+        default=Partition(), description="How PUBs that may share a job are divided among jobs."
     )
     budget: Annotated[int, BeforeValidator(_duration)] | None = Field(
         default=None, description="Usage at which what is still queued is cancelled, such as 120s."

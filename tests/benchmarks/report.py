@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from qrun.cli.timeline_drawing import timeline_lines
+from qrun.plan.price import Price
 from qrun.usage.advice import advise
 from qrun.usage.breakdown import breakdown
-from qrun.usage.price import Price
 from qrun.usage.report import Report, Subject, html
 from qrun.usage.timeline import timeline_of
 from tests.usage.accounts import many_jobs

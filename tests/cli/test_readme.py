@@ -75,6 +75,8 @@ def test_exit_codes_in_the_readme_are_those_of_the_program():
         "max_time",
         "tags",
         "budget",
+        "exclusive",
+        "partition",
         "retry",
         "defaults",
         "circuits",

@@ -117,7 +117,7 @@ def test_what_a_workload_wants_retried_is_sent_again_by_whoever_waits(qrun, occu
 
 def test_a_budget_stops_what_is_queued(qrun, occupied, service_env, tmp_path):
     path = many_jobs(tmp_path / "w.yaml", 3, occupied)
-    run_id = qrun("submit", str(path), "--mode", "batch", "--budget", "2s").stdout.strip()
+    run_id = qrun("submit", str(path), "--mode", "batch", "--budget", "2s", "--force").stdout.strip()
     [first, *_] = qrun.json("status", run_id, "--json")["jobs"]
     qrun("cancel", first["id"])
     qrun("retry", run_id)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from qrun.plan.price import Price
 from qrun.plan.whatif import WhatIfJob, what_if
 from qrun.usage.advice import advise, waves
 from qrun.usage.model import JobUsage, UsageAccount
-from qrun.usage.price import Price
 from tests.usage.accounts import account_of
 from tests.usage.histories import History
 

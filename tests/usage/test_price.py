@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qrun.errors import UsageError
-from qrun.usage.price import price_of
+from qrun.plan.price import price_of
 
 
 def test_the_command_line_goes_over_the_environment_and_that_over_the_list(monkeypatch):

@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 
 from qrun.ledger import Run
+from qrun.plan.price import Price
 from qrun.usage.advice import advise
 from qrun.usage.breakdown import breakdown
-from qrun.usage.price import Price
 from qrun.usage.report import Report, Subject, Table, exact, html
 from tests.usage.accounts import many_jobs, paused_session
 

@@ -23,6 +23,7 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr
 
 from qrun.local.simulation.outcome import ProgramError
+from qrun.qpu_time import SECONDS_OF_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,8 +39,6 @@ CLIFFORD_TOLERANCE = 1e-6
 Samplomatic gives the angles of twirled circuits in single precision, so off by up to 1e-7. An angle that
 is 1e-6 off changes a probability by 1e-6 at the very worst, far below what any number of shots shows.
 """
-
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def delay_seconds(delay: Delay, dt: float | None) -> float:
         if dt is None:
             raise ProgramError("A delay is in units of dt, but the device has no dt; use 's', 'us' or 'ns'.")
         return float(duration) * dt
-    return float(duration) * _SECONDS[unit]
+    return float(duration) * SECONDS_OF_UNIT[unit]
 
 
 def _clbits(instruction: CircuitInstruction, index: Mapping[Clbit, int]) -> tuple[int, ...]:
