@@ -27,6 +27,14 @@ def draw_plan(plan: Mapping[str, Any], *, quiet: bool) -> None:
     """A whole plan: the modes, the recommendation, the jobs, and what would lower the price."""
     out().print(Text.assemble((f"plan {plan['name']}", "bold"), f"  on {plan['backend']}"))
     chosen = plan["mode"]["chosen"]
+    if loops := plan["loops_not_reckoned"]:
+        out().print(
+            f"not reckoned: {', '.join(loops)}. What a loop costs is known when its optimizer ends; "
+            "budget: or the loop's stop: {qpu_time: …} bounds it."
+        )
+        if not plan["jobs"]:
+            out().print(Text.assemble((f"mode {chosen}: ", "bold"), plan["mode"]["reason"]))
+            return
     _draw_forecasts("mode", plan["modes"], mark=chosen)
     out().print(Text.assemble((f"mode {chosen}: ", "bold"), plan["mode"]["reason"]))
     if (beyond := plan["mode"]["more_than_advised_seconds"]) is not None:

@@ -81,6 +81,8 @@ class PlannedRun:
                 }
                 for planned, job in zip(ready.planned, plan.jobs, strict=True)
             ],
+            # What a loop takes is its optimizer's to say.
+            "loops_not_reckoned": [loop.name for loop in ready.workload.loops],
             "savings": [
                 {"seconds": s.seconds, "price": self.price.of(s.seconds), "text": s.text}
                 for s in self.savings

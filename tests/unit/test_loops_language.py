@@ -153,8 +153,8 @@ def test_a_file_needs_pubs_or_loops():
 def test_loops_go_in_a_session_where_the_plan_has_any():
     choice = choose_mode("auto", 0, loops=True)
     assert choice.mode == "session"
-    assert allowed_mode(choice, "auto", "premium") == choice
-    job = allowed_mode(choice, "auto", "open")
+    assert allowed_mode(choice, "auto", "premium", loops=True) == choice
+    job = allowed_mode(choice, "auto", "open", loops=True)
     assert job.mode == "job"
     assert "queue" in job.reason
     assert "queue" in choose_mode("batch", 0, loops=True).reason
