@@ -2,8 +2,8 @@
 
 A gate on two qubits is a sum of products of one-qubit matrices (its operator Schmidt decomposition: two terms
 for cx, cz, ecr and rzz). The index of that sum is a bond between the two, so a qubit's whole history is one
-tensor that nothing is cut from, and an error on a qubit changes that qubit's tensor and no other. Outcomes are
-then drawn qubit by qubit along the chain, each given those before it, from what all later qubits make of a
+tensor that nothing is cut from, and an error on a qubit changes that qubit's tensor and no other. Outcomes
+are then drawn qubit by qubit along the chain, each given those before it, from what all later qubits make of a
 bond (the *environment*). What resets and measurements on the way do is an index of its own, drawn with them.
 
 Source of sampling from a matrix product state: Ferris and Vidal, "Perfect sampling with unitary tensor
@@ -123,7 +123,7 @@ class _Bond:
     @property
     def size(self) -> int:
         """How many terms there are."""
-        return self.factors[self.ends[0]].shape[1]
+        return int(self.factors[self.ends[0]].shape[1])
 
 
 class _Chain:
@@ -223,7 +223,8 @@ class _Site:
         numbers = sets if self._varies else np.zeros_like(sets)
         is_struck = np.zeros(len(sets), dtype=bool)
         is_struck[[shot for alike in struck.values() for shot in alike]] = True
-        groups = [((), np.flatnonzero(~is_struck)), *((key, np.array(alike)) for key, alike in struck.items())]
+        groups: list[tuple[Strikes, IntArray]] = [((), np.flatnonzero(~is_struck))]
+        groups += [(strikes, np.array(alike)) for strikes, alike in struck.items()]
         found: dict[int, list[ComplexArray]] = {}
         outcomes, index = np.zeros_like(sets), np.zeros_like(sets)
         for strikes, shots in groups:
@@ -245,8 +246,8 @@ class _Site:
         state = np.tile(np.array([1, 0], dtype=complex).reshape(1, 2, 1), (len(sets), 1, 1))
         axes: list[tuple[str, int]] = []
         errors: dict[int, list[int]] = {}
-        for operation, kind in strikes:
-            errors.setdefault(operation, []).append(kind)
+        for after, kind in strikes:
+            errors.setdefault(after, []).append(kind)
         for index, operation in self._steps:
             if operation.name in ("measure", "reset"):
                 state = _summed(_PROJECTORS if operation.name == "measure" else _RESETS, state)

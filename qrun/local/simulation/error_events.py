@@ -77,7 +77,7 @@ class Events:
         return slice(int(first), int(last))
 
     def before(self, ends: Mapping[int, int]) -> Events:
-        """The events that can still be seen: what strikes a qubit after the operation that ends it is gone."""
+        """The events that can still be seen: nothing comes of what strikes a qubit after its end."""
         if not ends or not len(self.qubits):
             return self
         end = np.full(max(*ends, int(self.qubits.max())) + 1, np.iinfo(np.int64).max)

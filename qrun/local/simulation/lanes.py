@@ -25,7 +25,6 @@ from qrun.local.simulation.fusion import Block, BlockMatrices, fuse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qrun.local.simulation.binding import BoundOperation
     from qrun.local.simulation.components import Component
 
 BoolArray = npt.NDArray[np.bool_]

@@ -1,4 +1,9 @@
-"""How a component is simulated, why, and what is too large to be."""
+"""How a component is simulated, why, and what is too large to be.
+
+Too large is known once a job's circuits are unpacked and, for the primitives, prepared: up to a second's work
+on untrusted input, which is a worker's and not the service's that answers ``POST /jobs``. So such a job is
+accepted and fails at the start of its first stage, before anything of it is simulated and without any usage.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +35,9 @@ _BYTES_PER_AMPLITUDE = 16
 _MEMORY_SHARE = 0.5
 """Share of the machine's memory that one job may fill."""
 
-Kind = Literal["one qubit", "exact", "Pauli frames", "lanes", "chain", "error patterns", "trajectories", "samples"]
+Kind = Literal[
+    "one qubit", "exact", "Pauli frames", "lanes", "chain", "error patterns", "trajectories", "samples"
+]
 
 _NOTES: dict[Kind, str] = {
     "lanes": "; errors as Paulis and resets, shots side by side that part where one strikes",
