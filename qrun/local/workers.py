@@ -9,12 +9,14 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from typing import TypeVar
 
 from qrun.local import worker
 from qrun.local.worker import Prepared
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MOST_WORKERS = 4
 ABANDON_SECONDS = 5.0
@@ -58,7 +60,7 @@ class Workers:
             try:
                 await slot.warm_up(self._warm_device)
             except BrokenExecutor:
-                slot.renew()
+                pass  # The next job starts another.
             except Exception:
                 _log.exception("A worker could not warm up")
             if slot is not self._slots[0]:
@@ -87,7 +89,6 @@ class Workers:
                 raise Unwanted(job)
             return await slot.run(job, device, program, params)
         except BrokenExecutor:
-            slot.renew()
             raise WorkerDied(job) from None
         finally:
             self._free.put_nowait(slot)
@@ -122,14 +123,17 @@ class _Slot:
         """
         if self._executor is None:
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(1, mp_context=context, initializer=worker.start_up)
-            executor = self._executor
-            self._pid = await asyncio.wrap_future(executor.submit(worker.identify))
+            executor = ProcessPoolExecutor(1, mp_context=context, initializer=worker.start_up)
+            self._executor = executor
+            pid = await self._result(executor, executor.submit(worker.identify))
+            if self._executor is executor:
+                self._pid = pid
+            return executor
         return self._executor
 
     async def warm_up(self, device: str) -> None:
         executor = await self._ready()
-        await asyncio.wrap_future(executor.submit(worker.warm_up, device))
+        await self._result(executor, executor.submit(worker.warm_up, device))
 
     async def run(self, job: str, device: str, program: str, params: bytes) -> Prepared:
         self.job = job
@@ -139,27 +143,39 @@ class _Slot:
                 future = executor.submit(worker.work, device, program, params)
             except BrokenExecutor:
                 # It died before it had this job, which is not to blame.
-                self.renew()
+                self._forget(executor)
                 executor = await self._ready()
                 future = executor.submit(worker.work, device, program, params)
-            return await asyncio.wrap_future(future)
+            return await self._result(executor, future)
         finally:
             self.job = None
+
+    async def _result(self, executor: Executor, future: Future[T]) -> T:
+        try:
+            return await asyncio.wrap_future(future)
+        except BrokenExecutor:
+            self._forget(executor)
+            raise
 
     def kill(self, job: str) -> None:
         """Kill the process if it still computes ``job``."""
         if self.job == job:
             self._kill()
 
-    def renew(self) -> None:
-        """Forget a process that died; the next job starts another."""
-        executor, self._executor, self._pid = self._executor, None, None
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
-
     def stop(self) -> None:
         self._kill()
-        self.renew()
+        if self._executor is not None:
+            self._forget(self._executor)
+
+    def _forget(self, broken: Executor) -> None:
+        """Forget a process that died; the next job starts another.
+
+        Whoever waits for it, a job or the warming up, learns of its death, the later one perhaps when another
+        has taken its place already: that one stays.
+        """
+        if self._executor is broken:
+            self._executor, self._pid = None, None
+        broken.shutdown(wait=False, cancel_futures=True)
 
     def _kill(self) -> None:
         if self._pid is not None:

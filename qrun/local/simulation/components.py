@@ -7,6 +7,7 @@ group is simulated alone and the shots are put side by side, which is exact.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ class Component:
     def is_dynamic(self) -> bool:
         """Whether anything in it depends on classical values."""
         return any(operation.is_dynamic for operation in self.operations)
+
+    @cached_property
+    def final_measurements(self) -> dict[int, int]:
+        """For each qubit that nothing but delays happen to after a measurement: that measurement's index."""
+        last: dict[int, int] = {}
+        for index, operation in enumerate(self.operations):
+            if operation.name != "delay":
+                last.update(dict.fromkeys(operation.qubits, index))
+        return {qubit: index for qubit, index in last.items() if self.operations[index].name == "measure"}
 
     @property
     def measures_only_at_the_end(self) -> bool:

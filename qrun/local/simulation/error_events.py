@@ -28,7 +28,7 @@ from qrun.local.simulation.noise import relaxation_times
 from qrun.local.simulation.targets import target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from qrun.local.simulation.binding import BoundOperation
 
@@ -75,6 +75,15 @@ class Events:
         """Where the events are that follow an operation."""
         first, last = np.searchsorted(self.operations, [operation, operation + 1])
         return slice(int(first), int(last))
+
+    def before(self, ends: Mapping[int, int]) -> Events:
+        """The events that can still be seen: nothing comes of what strikes a qubit after its end."""
+        if not ends or not len(self.qubits):
+            return self
+        end = np.full(max(*ends, int(self.qubits.max())) + 1, np.iinfo(np.int64).max)
+        end[list(ends)] = list(ends.values())
+        seen = self.operations < end[self.qubits]
+        return Events(self.operations[seen], self.qubits[seen], self.kinds[seen], self.shots[seen])
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,6 @@ from qrun.local.simulation.fusion import Block, BlockMatrices, fuse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qrun.local.simulation.binding import BoundOperation
     from qrun.local.simulation.components import Component
 
 BoolArray = npt.NDArray[np.bool_]
@@ -85,7 +84,8 @@ def sample(
     # Sets that do not differ are one, with more shots.
     differ = any(operation.varies for operation in component.operations)
     count, each = (sets, shots) if differ else (1, sets * shots)
-    events = circuit.seen(error_events.draw(component.operations, device_name, sets * shots, rng))
+    events = error_events.draw(component.operations, device_name, sets * shots, rng)
+    events = events.before(component.final_measurements)
     strikes = _Strikes(circuit, events, sets * shots)
     for start in range(0, count, _SETS_AT_ONCE):
         chunk = np.arange(start, min(count, start + _SETS_AT_ONCE))
@@ -105,13 +105,12 @@ class _Circuit:
         self.operations = component.operations
         self.clbits = component.clbits
         self.place = {qubit: index for index, qubit in enumerate(order)}
-        self.ends = _last_measurements(component.operations)
-        """For each qubit that nothing happens to after a measurement: that measurement."""
-        ended = set(self.ends.values())
+        ends = component.final_measurements
+        ended = set(ends.values())
         inside = [
             index
             for index, operation in enumerate(component.operations)
-            if index not in ended and index < self.ends.get(operation.qubits[0], index + 1)
+            if index not in ended and index < ends.get(operation.qubits[0], index + 1)
         ]
         self.blocks = fuse(component.operations, inside, self.place, BLOCK_QUBITS)
         self.steps = [self._steps_of_all(block) for block in self.blocks]
@@ -135,25 +134,10 @@ class _Circuit:
             found[list(block.operations)] = number
         return found
 
-    def seen(self, events: Events) -> Events:
-        """The events that can still be seen: what strikes a qubit after its end changes nothing."""
-        end = np.full(max(self.place) + 1, len(self.operations))
-        end[list(self.ends)] = list(self.ends.values())
-        seen = events.operations < end[events.qubits]
-        return Events(events.operations[seen], events.qubits[seen], events.kinds[seen], events.shots[seen])
-
     def _steps_of_all(self, block: Block) -> list[Step]:
         kinds = {"measure": _MEASURE, "reset": RESET}
         named = [(index, self.operations[index]) for index in block.operations]
         return [(index, op.qubits[0], kinds[op.name]) for index, op in named if op.name in kinds]
-
-
-def _last_measurements(operations: Sequence[BoundOperation]) -> dict[int, int]:
-    last: dict[int, int] = {}
-    for index, operation in enumerate(operations):
-        if operation.name != "delay":
-            last.update(dict.fromkeys(operation.qubits, index))
-    return {qubit: index for qubit, index in last.items() if operations[index].name == "measure"}
 
 
 class _Strikes:

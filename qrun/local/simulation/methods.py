@@ -1,4 +1,9 @@
-"""How a component is simulated, why, and what is too large to be."""
+"""How a component is simulated, why, and what is too large to be.
+
+Too large is known once a job's circuits are unpacked and, for the primitives, prepared: up to a second's work
+on untrusted input, which is a worker's and not the service's that answers ``POST /jobs``. So such a job is
+accepted and fails at the start of its first stage, before anything of it is simulated and without any usage.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from qrun.local.simulation import aer, error_events, lanes, noise, one_qubit, pauli_frames
+from qrun.local.simulation import aer, chains, error_events, lanes, noise, one_qubit, pauli_frames
 from qrun.local.simulation.outcome import ProgramError
 
 if TYPE_CHECKING:
@@ -30,10 +35,13 @@ _BYTES_PER_AMPLITUDE = 16
 _MEMORY_SHARE = 0.5
 """Share of the machine's memory that one job may fill."""
 
-Kind = Literal["one qubit", "exact", "Pauli frames", "lanes", "error patterns", "trajectories", "samples"]
+Kind = Literal[
+    "one qubit", "exact", "Pauli frames", "lanes", "chain", "error patterns", "trajectories", "samples"
+]
 
 _NOTES: dict[Kind, str] = {
     "lanes": "; errors as Paulis and resets, shots side by side that part where one strikes",
+    "chain": " and nothing cut; errors as Paulis and resets, all shots at once",
     "error patterns": "; errors as Paulis and resets, each pattern of errors evolved once",
     "trajectories": ", shot by shot",
     "samples": ", sampled",
@@ -76,7 +84,7 @@ def choose(component: Component, device_name: str, shots: int) -> Choice:
         return Choice("Pauli frames", "stabilizer", f"{width} qubits, Clifford: stabilizer{note}")
     if not component.is_dynamic and width > MAX_EXACT_QUBITS:
         parts = noisy or not component.measures_only_at_the_end
-        choice = _wide(component, "error patterns" if parts else "samples")
+        choice = _chain_of_tensors(component) or _wide(component, "error patterns" if parts else "samples")
         if parts and choice.method == "statevector" and lanes.fits(component):
             choice = Choice("lanes", "statevector", f"{width} qubits: statevector{_NOTES['lanes']}")
         note = _dephasing_note(component, device_name) if noisy else ""
@@ -109,6 +117,21 @@ def is_noisy(component: Component, device_name: str) -> bool:
 def _dephasing_note(component: Component, device_name: str) -> str:
     qubits = error_events.dephasing_too_much(device_name, component.qubits)
     return f" (T2 cut to T1 on {qubits} of the qubits)" if qubits else ""
+
+
+def _chain_of_tensors(component: Component) -> Choice | None:
+    """A chain of tensors, where that is exact and cheaper than a statevector."""
+    width = len(component.qubits)
+    if not chains.fits(component):
+        return None
+    chain = _chain(component)
+    if 2 ** max(_crossings(component, chain)) > chains.MAX_BOND_DIMENSION:
+        return None  # Each gate has two terms at least.
+    dimension = chains.bond_dimension(component, chain)
+    if dimension > chains.MAX_BOND_DIMENSION or width * dimension**3 > 2**width:
+        return None
+    why = f"{width} qubits: matrix product state, bond dimension {dimension}{_NOTES['chain']}"
+    return Choice("chain", "matrix_product_state", why)
 
 
 def _wide(component: Component, kind: Kind) -> Choice:
@@ -155,16 +178,22 @@ def _chain(component: Component) -> tuple[int, ...]:
     return tuple(seen)
 
 
-def _bond_qubits(component: Component, chain: Sequence[int]) -> int:
-    """An upper bound of log2 of the bond dimension over all cuts of the chain."""
+def _crossings(component: Component, chain: Sequence[int]) -> list[int]:
+    """How many gates cross each cut of the chain."""
     place = {qubit: index for index, qubit in enumerate(chain)}
-    crossing = [0] * len(chain)
+    crossing = [0] * (len(chain) - 1)
     for operation in component.operations:
         places = [place[qubit] for qubit in operation.qubits]
         for cut in range(min(places), max(places)):
-            # cx, cz, ecr and rzz have two terms each: they can double the bond dimension and no more.
             crossing[cut] += 1
-    return max((min(count, cut + 1, len(chain) - cut - 1) for cut, count in enumerate(crossing)), default=0)
+    return crossing
+
+
+def _bond_qubits(component: Component, chain: Sequence[int]) -> int:
+    """An upper bound of log2 of the bond dimension over all cuts of the chain."""
+    # cx, cz, ecr and rzz have two terms each: they can double the bond dimension and no more.
+    crossing = enumerate(_crossings(component, chain))
+    return max((min(count, cut + 1, len(chain) - cut - 1) for cut, count in crossing), default=0)
 
 
 def _memory_to_use() -> float:

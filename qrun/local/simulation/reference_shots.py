@@ -82,7 +82,7 @@ def _chunk_of_shots(
             rows.turn(places[0], _quarters(operation, lane_sets))
         elif operation.name not in ("id", "delay"):
             rows.conjugate(_conjugation(operation.operation.base_class), places)
-    for qubit in place.values():
+    for qubit in rows.from_the_least_spread():
         rows.reset(qubit, every)
     return rows.signs()
 
@@ -117,6 +117,22 @@ class _Rows:
         self._x = np.zeros((qubits, lanes, words), dtype=np.uint64)
         self._z = np.zeros((qubits, lanes, words), dtype=np.uint64)
         self._phase = np.zeros((2, lanes, words), dtype=np.uint64)
+        self._reach = np.zeros((measurements, qubits), dtype=bool)
+        """Whether a measurement's Pauli may be on a qubit, in any lane: what is not need not be looked at."""
+
+    def from_the_least_spread(self) -> Iterator[int]:
+        """All qubits, each when the Paulis on it are on few others; none are on it any more after that."""
+        left = set(range(self._reach.shape[1]))
+        while left:
+            qubit = min(left, key=lambda at: (len(self._seen_from(at)), at))
+            yield qubit
+            left.remove(qubit)
+            self._reach[:, qubit] = False
+
+    def _seen_from(self, qubit: int) -> IntArray:
+        """Qubits that Paulis on this one may be on."""
+        found: IntArray = np.flatnonzero(self._reach[self._reach[:, qubit]].any(axis=0))
+        return found
 
     def signs(self) -> BoolArray:
         """Whether each Pauli's sign is negative, shape ``(lanes, measurements)``."""
@@ -127,6 +143,7 @@ class _Rows:
         """Carry back through a measurement, which is where its own Pauli starts, as a Z."""
         self._collapse(qubit, np.arange(self.lanes))
         self._z[qubit, :, measurement // _WORD] |= np.uint64(1 << (measurement % _WORD))
+        self._reach[measurement, qubit] = True
 
     def reset(self, qubit: int, lanes: IntArray) -> None:
         """Carry back through a reset of a qubit in some lanes."""
@@ -149,6 +166,7 @@ class _Rows:
             for terms in conjugation.phase_terms
         )
         after = [reduce(np.bitwise_xor, (before[row] for row in rows)) for rows in conjugation.images]
+        self._reach[:, qubits] = self._reach[:, qubits].any(axis=1, keepdims=True)
         for index, qubit in enumerate(qubits):
             self._x[qubit], self._z[qubit] = after[index], after[len(qubits) + index]
         self._add_phase(low, high)
@@ -166,18 +184,21 @@ class _Rows:
         hit = self._x[qubit, lanes]
         pivot = _lowest_bit(hit)
         others = hit ^ pivot
-        x, z, phase = self._x[:, lanes], self._z[:, lanes], self._phase[:, lanes]
+        near = self._seen_from(qubit)
+        self._reach[np.ix_(self._reach[:, qubit], near)] = True
+        part = np.ix_(near, lanes)
+        x, z, phase = self._x[part], self._z[part], self._phase[:, lanes]
         pivot_x, pivot_z, pivot_phase = (
-            np.where((part & pivot).any(axis=2, keepdims=True), others, np.uint64(0))
-            for part in (x, z, phase)
+            np.where((each & pivot).any(axis=2, keepdims=True), others, np.uint64(0))
+            for each in (x, z, phase)
         )
         # Z of the one in front has to pass X of the pivot: a sign for each qubit where both are.
         sign = np.bitwise_xor.reduce(z & pivot_x, axis=0)
         carry = phase[0] & pivot_phase[0]
         phase ^= pivot_phase
         phase[1] ^= carry ^ sign
-        self._x[:, lanes] = (x ^ pivot_x) & ~pivot
-        self._z[:, lanes] = (z ^ pivot_z) & ~pivot
+        self._x[part] = (x ^ pivot_x) & ~pivot
+        self._z[part] = (z ^ pivot_z) & ~pivot
         self._phase[:, lanes] = phase & ~pivot
 
 

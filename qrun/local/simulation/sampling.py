@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from qrun.local.simulation import aer, error_patterns, lanes, methods, one_qubit, pauli_frames
+from qrun.local.simulation import aer, chains, error_patterns, lanes, methods, one_qubit, pauli_frames
 from qrun.local.simulation.binding import bind, round_to_clifford
 from qrun.local.simulation.components import Component, components
 from qrun.local.simulation.draws import draw_outcomes, outcome_bits
@@ -147,6 +147,8 @@ def _sample_component(
         return pauli_frames.sample(component, device_name, sets, shots, rng)
     if choice.kind == "lanes":
         return lanes.sample(component, order, device_name, sets, shots, rng)
+    if choice.kind == "chain":
+        return chains.sample(component, order, device_name, sets, shots, rng)
     if choice.kind == "error patterns":
         return error_patterns.sample(component, order, device_name, choice.method, sets, shots, rng)
     return aer.sample(component, order, device_name, choice.method, sets, shots, rng)

@@ -14,7 +14,16 @@ from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qrun.local.devices import device
-from qrun.local.simulation import aer, error_events, noise, one_qubit
+from qrun.local.simulation import (
+    aer,
+    chains,
+    error_events,
+    error_patterns,
+    lanes,
+    noise,
+    one_qubit,
+    pauli_frames,
+)
 from qrun.local.simulation.binding import bind
 from qrun.local.simulation.components import components
 from qrun.local.simulation.targets import target
@@ -83,6 +92,36 @@ def test_density_matrices_agree_with_the_whole_device(
     )
     expected = expected.reshape(-1, 2**measured).sum(axis=0)
     np.testing.assert_allclose(ours.reshape(-1), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_way_agrees_with_the_whole_device_over_seeds(
+    seed: int,
+    compiled: Callable[..., QuantumCircuit],
+    reference: Callable[[QuantumCircuit], np.ndarray],
+    agrees: Callable[..., bool],
+    counted: Callable[[np.ndarray], dict[int, int]],
+) -> None:
+    """Chi-square tests of shots against Aer's exact probabilities under ``NoiseModel.from_backend``."""
+    circuit = ghz(5).remove_final_measurements(inplace=False)
+    for qubit, angle in enumerate(np.random.default_rng(seed).integers(0, 4, 5)):
+        circuit.rx(angle * np.pi / 2, qubit)
+        circuit.delay(20 * qubit, qubit, unit="us")
+    circuit.measure_all()
+    isa = compiled(circuit, "fake_manila", list(range(5)))
+    exact = reference(isa)
+    (part,) = components(bind(isa, np.zeros((1, 0)), target(device("fake_manila")).dt))
+    order, rng = part.qubits, np.random.default_rng(seed)
+    found = [
+        pauli_frames.sample(part, "fake_manila", 1, 20_000, rng),
+        lanes.sample(part, order, "fake_manila", 1, 20_000, rng),
+        chains.sample(part, order, "fake_manila", 1, 20_000, rng),
+        error_patterns.sample(part, order, "fake_manila", "statevector", 1, 2000, rng),
+        aer.sample(part, order, "fake_manila", "density_matrix", 1, 20_000, rng),
+    ]
+    assert all(agrees(counted(bits), exact) for bits in found)
+    # The test can tell: shots without noise fail it.
+    assert not agrees(counted(aer.sample(part, order, None, "statevector", 1, 20_000, rng)), exact)
 
 
 def test_one_qubit_sampling_agrees_with_the_whole_device(

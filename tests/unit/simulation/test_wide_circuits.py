@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.quantum_info import Statevector
 
 from qrun.local.devices import device
-from qrun.local.simulation import aer, error_events, error_patterns, lanes, noise, pauli_frames
+from qrun.local.simulation import aer, chains, error_events, error_patterns, lanes, noise, pauli_frames
 from qrun.local.simulation.binding import bind
 from qrun.local.simulation.components import Component, components
 from qrun.local.simulation.reference_shots import reference_shots
@@ -132,6 +134,25 @@ def test_lanes_are_exact(
     assert lanes.fits(part)
     bits = lanes.sample(part, order, "fake_manila", 2, 10_000, np.random.default_rng(9))
     assert bits.shape == (2, 10_000, 5)
+    assert agrees(counted(bits), aer.probabilities(part, part.qubits, "fake_manila", "density_matrix")[0])
+
+
+@pytest.mark.parametrize(
+    ("circuit", "order", "bonds"),
+    [(ghz_that_waits(), (1, 3, 0, 4, 2), 32), (turned(), (4, 3, 2, 1, 0), 8), (ghz(5), (0, 1, 2, 3, 4), 2)],
+)
+def test_chains_are_exact(
+    circuit: QuantumCircuit,
+    order: tuple[int, ...],
+    bonds: int,
+    only_part: Callable[..., Component],
+    agrees: Agrees,
+    counted: Counted,
+) -> None:
+    part = only_part(circuit)
+    assert chains.fits(part)
+    assert chains.bond_dimension(part, order) == bonds
+    bits = chains.sample(part, order, "fake_manila", 2, 10_000, np.random.default_rng(9))
     assert agrees(counted(bits), aer.probabilities(part, part.qubits, "fake_manila", "density_matrix")[0])
 
 
@@ -259,14 +280,65 @@ def parting() -> QuantumCircuit:
     return circuit
 
 
-def test_lanes_with_measurements_and_resets_on_the_way(
+def test_measurements_and_resets_on_the_way(
     only_part: Callable[..., Component], agrees: Agrees, counted: Counted
 ) -> None:
     part = only_part(parting())
     rng = np.random.default_rng(9)
     truth = counted(aer.sample(part, part.qubits, "fake_manila", "density_matrix", 1, 20_000, rng))
-    bits = lanes.sample(part, part.qubits, "fake_manila", 2, 1000, rng)
-    assert agrees(counted(bits), {outcome: count / 20_000 for outcome, count in truth.items()})
+    for way in (lanes, chains):
+        assert way.fits(part)
+        bits = way.sample(part, part.qubits, "fake_manila", 2, 1000, rng)
+        assert agrees(counted(bits), {outcome: count / 20_000 for outcome, count in truth.items()})
+
+
+@pytest.mark.parametrize("bytes_at_once", [1, 2**27])
+def test_a_chain_with_sets_of_values(
+    bytes_at_once: int,
+    agrees: Agrees,
+    counted: Counted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each set's own angles, in gates that are a bond and in others, whatever the chunks are."""
+    monkeypatch.setattr(chains, "_BYTES_AT_ONCE", bytes_at_once)
+    shots = 200 if bytes_at_once == 1 else 4000
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(3)
+    circuit.sx(range(3))
+    circuit.rzz(angle, 0, 1)
+    circuit.rx(angle, range(3))
+    circuit.cz(1, 2)
+    circuit.sx(range(3))
+    circuit.measure_all()
+    values = np.array([[0.2], [0.9], [1.5]])
+    (part,) = components(bind(circuit, values, None))
+    assert chains.bond_dimension(part, (2, 0, 1)) == 4
+    bits = chains.sample(part, (2, 0, 1), "ideal", 3, shots, np.random.default_rng(9))
+    for index in range(3):
+        (alone,) = components(bind(circuit, values[index : index + 1], None))
+        exact = aer.probabilities(alone, alone.qubits, "ideal", "statevector")[0]
+        assert agrees(counted(bits[index]), exact)
+
+
+def test_forty_shallow_qubits_are_a_chain(sampled: Sampled) -> None:
+    circuit = QuantumCircuit(40)
+    circuit.sx(range(40))
+    circuit.rz(0.4, range(40))
+    for qubit in range(39):
+        circuit.cz(qubit, qubit + 1)
+    circuit.sx(range(40))
+    circuit.measure_all()
+    log: list[str] = []
+    bits = sampled(circuit, "ideal", 4000, log=log)["meas"]
+    assert "bond dimension 2 and nothing cut" in log[0]
+    # A qubit sees no further than its neighbours, so three in the middle tell of any but the ends.
+    few = QuantumCircuit(3)
+    few.sx(range(3))
+    few.rz(0.4, range(3))
+    few.cz([0, 1], [1, 2])
+    few.sx(range(3))
+    exact = np.array([Statevector(few).probabilities([qubit])[1] for qubit in (0, *[1] * 38, 2)])
+    assert np.abs(bits.mean(axis=0) - exact).max() < 4.5 * 0.5 / 4000**0.5
 
 
 @pytest.mark.parametrize("most", [1, 3])
