@@ -3,8 +3,9 @@
 A gate on two qubits is a sum of products of one-qubit matrices (its operator Schmidt decomposition: two terms
 for cx, cz, ecr and rzz). The index of that sum is a bond between the two, so a qubit's whole history is one
 tensor that nothing is cut from, and an error on a qubit changes that qubit's tensor and no other. Outcomes
-are then drawn qubit by qubit along the chain, each given those before it, from what all later qubits make of a
-bond (the *environment*). What resets and measurements on the way do is an index of its own, drawn with them.
+are then drawn qubit by qubit along the chain, each given those before it, from what all later qubits make of
+a bond (the *environment*). What resets and measurements on the way do is an index of its own, drawn with
+them.
 
 Source of sampling from a matrix product state: Ferris and Vidal, "Perfect sampling with unitary tensor
 networks", Phys. Rev. B 85, 165146 (2012).

@@ -235,18 +235,21 @@ def test_wide_clifford_circuit_without_noise(sampled: Sampled) -> None:
     assert bits[:, 0].mean() == pytest.approx(0.5, abs=0.035)
 
 
-def test_lanes_follow_a_sweep(sampled: Sampled, compiled: Compiled) -> None:
+@pytest.mark.parametrize(("layers", "way"), [(3, "shots side by side"), (1, "all shots at once")])
+def test_lanes_and_chains_follow_a_sweep(layers: int, way: str, sampled: Sampled, compiled: Compiled) -> None:
     angle = Parameter("angle")
     circuit = QuantumCircuit(12)
     for qubit in range(12):
         circuit.rx(angle, qubit)
-    for qubit in range(11):
-        circuit.cz(qubit, qubit + 1)
+    for _ in range(layers):
+        for qubit in range(11):
+            circuit.cz(qubit, qubit + 1)
+        circuit.barrier()
     circuit.measure_all()
     log: list[str] = []
     isa = compiled(circuit, "fake_fez")
     bits = sampled(isa, "fake_fez", 200, [[0.0], [1.0], [np.pi]], log=log)["meas"]
-    assert "shots side by side" in log[0]
+    assert way in log[0]
     np.testing.assert_allclose(bits.mean(axis=(1, 2)), np.sin(np.array([0, 0.5, np.pi / 2])) ** 2, atol=0.06)
 
 

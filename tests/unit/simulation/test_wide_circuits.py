@@ -361,7 +361,7 @@ def test_a_dozen_qubits_measured_on_the_way_are_lanes(sampled: Sampled) -> None:
         circuit.sx(qubit)
         circuit.rz(0.3 + qubit, qubit)
         circuit.sx(qubit)
-    for qubit in range(11):
+    for qubit in [*range(11)] * 3:
         circuit.cz(qubit, qubit + 1)
     circuit.measure(5, 12)
     circuit.sx(5)
