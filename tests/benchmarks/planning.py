@@ -4,7 +4,7 @@
 
 Each workload runs (a) with one job a PUB in job mode, (b) in as few jobs as can hold its PUBs, (c) in a batch of
 chunks of five PUBs, as IBM's guide on batches shows, and (d) as ``auto`` packs it. Usage is what the service
-charged; the wall clock is from the first job's creation to the last one's end, by the service's own clock.
+charged; the wall clock is from the first job's start to the last one's end, by the service's own clock.
 """
 
 from __future__ import annotations
