@@ -56,7 +56,7 @@ def divide(
         if len(split) == 1:
             parts.append((group, job, whole))
         else:
-            parts += _prepared(group, split, bound, prepare, estimate)
+            parts += _prepared(group, whole, split, bound, prepare)
     return Division(
         planned=tuple(replace(planned, index=index) for index, (planned, _, _) in enumerate(parts)),
         jobs=tuple(job for _, job, _ in parts),
@@ -66,17 +66,18 @@ def divide(
 
 
 def _prepared(
-    group: PlannedJob, split: Split, bound: Limits, prepare: Prepare, estimate: Estimate
+    group: PlannedJob, whole: JobEstimate, split: Split, bound: Limits, prepare: Prepare
 ) -> list[tuple[PlannedJob, PreparedJob, JobEstimate]]:
     planned = [replace(group, pubs=tuple(group.pubs[i] for i in positions)) for positions in split]
     parts = []
-    for part, job in zip(planned, prepare(planned), strict=True):
-        reckoned = estimate(part, job)
+    for positions, part, job in zip(split, planned, prepare(planned), strict=True):
+        # Its PUBs execute what they did in the whole; the size of its request is measured anew.
+        reckoned = replace(whole.part(positions), payload_bytes=job.payload_bytes())
         if reckoned.payload_bytes > bound.max_payload and len(part.pubs) > 1:
             # Sizes were reckoned from the whole's, as if its PUBs were alike.
             half = len(part.pubs) // 2
             halves = [list(range(half)), list(range(half, len(part.pubs)))]
-            parts += _prepared(part, halves, bound, prepare, estimate)
+            parts += _prepared(part, reckoned, halves, bound, prepare)
         else:
             parts.append((part, job, reckoned))
     return parts

@@ -61,9 +61,9 @@ def _sum(values: list[float | None]) -> float | None:
 
 
 def _wall_clock(account: UsageAccount) -> float | None:
-    """From the first job's creation to the last one's end, in seconds."""
-    created = [job.created for job in account.jobs if job.created]
+    """From the first job's start to the last one's end, in seconds: by the clock of the service alone."""
+    starts = [job.started for job in account.jobs if job.started]
     ends = [job.finished for job in account.jobs if job.finished]
-    if not created or len(ends) < len(account.jobs):
+    if not starts or len(ends) < len(account.jobs):
         return None
-    return round((max(ends) - min(created)).total_seconds(), 3)
+    return round((max(ends) - min(starts)).total_seconds(), 3)
