@@ -91,7 +91,9 @@ def _finish(
         ControlChannel(account) as channel,
         Finishing(lambda: say("stopping after the jobs in hand …")) as stop,
     ):
-        done = action(channel, ledger, run, listener=Teller(run.id, run.mode, account, talk), stop=stop)
+        teller = Teller(run.id, run.mode, account, talk)
+        channel.persist(lambda: stop.asked, teller.limited)
+        done = action(channel, ledger, run, listener=teller, stop=stop)
     talk(f"{run.id}: {tell(done)}")
     if stop.asked:
         # It came too late to break anything off; signals are ignored from here on.

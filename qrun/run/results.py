@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,9 +54,7 @@ class Collector:
         self._ledger = ledger
         self._id = run.id
         self._folder = _folder(run)
-        self._begun = {
-            job.job_id for job in run.jobs if job.result_file and (self._folder / job.result_file).exists()
-        }
+        self._begun = {job.job_id for job in run.jobs if _is_here(run, job)}
         self._fetched: dict[Future[tuple[str, str]], str] = {}
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
 
@@ -144,9 +143,29 @@ def _checksum(text: str) -> str:
 
 def has_all_results(run: Run) -> bool:
     """Whether the result of every job is here, so that no service need be asked."""
-    return bool(run.jobs) and all(
-        job.result_file and (_folder(run) / job.result_file).exists() for job in run.jobs
-    )
+    return bool(run.jobs) and all(_is_here(run, job) for job in run.jobs)
+
+
+def _is_here(run: Run, job: LedgerJob) -> bool:
+    """Whether a job's result is here as the service gave it. One that is damaged is fetched again."""
+    if not job.result_file:
+        return False
+    path = _folder(run) / job.result_file
+    try:
+        about = path.stat()
+        return job.result_sha256 in (None, _file_checksum(path, about.st_mtime_ns, about.st_size))
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=4096)
+def _file_checksum(path: Path, _modified: int, _size: int) -> str:
+    """SHA-256 of a file, reckoned once as long as it is not written to."""
+    checksum = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            checksum.update(piece)
+    return checksum.hexdigest()
 
 
 def results_document(run: Run) -> dict[str, Any]:
