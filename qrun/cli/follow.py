@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from qrun.cli.console import err
 from qrun.cli.views import CountView, EventView, LiveView, View, write_json, write_text
-from qrun.errors import ExitCode, Interrupted
+from qrun.errors import ExitCode, Interrupted, QrunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from qrun.cli.targets import Target
     from qrun.ledger import Ledger, Run
     from qrun.run.follow import ForeignProgress, Progress, Standing, Subject
-    from qrun.run.stop import Cancelled
     from qrun.runtime.control import ControlChannel
 
 _Seen = TypeVar("_Seen", "Progress", "ForeignProgress")
@@ -73,7 +72,7 @@ def follow_run(
     *,
     timeout: float | None = None,
     style: Style,
-    cancel: bool = False,
+    cancel: Sequence[Target] = (),
     meanwhile: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
     """Follow a run to its end.
@@ -84,7 +83,7 @@ def follow_run(
         run: The run.
         timeout: Seconds at most.
         style: How to show it.
-        cancel: Cancel the jobs when a signal comes.
+        cancel: What a signal cancels; the jobs go on where it is empty.
         meanwhile: Told how the run stands, tick by tick.
 
     Raises:
@@ -97,7 +96,6 @@ def follow_run(
     from qrun.cli.telling import Teller
     from qrun.run.attend import attend
     from qrun.run.follow import subject_of
-    from qrun.run.stop import cancel_run
 
     quiet = style is Style.NOTHING
     teller = Teller(run.id, run.mode, channel.account, (lambda _: None) if quiet else say)
@@ -117,8 +115,7 @@ def follow_run(
             meanwhile(progress)
             yield progress
 
-    stopping = (lambda: cancel_run(channel, ledger, ledger.run(run.id))) if cancel else None
-    return _shown(ticks, subject_of(run), style, stopping=stopping)
+    return _shown(ticks, subject_of(run), style, stopping=_stopping(ledger, cancel))
 
 
 def follow_target(
@@ -128,7 +125,7 @@ def follow_target(
     *,
     timeout: float | None,
     style: Style,
-    cancel: bool = False,
+    cancel: Sequence[Target] = (),
 ) -> Standing:
     """Follow what an ID means: a run of this machine, or a session, batch or job that qrun did not submit.
 
@@ -145,7 +142,6 @@ def follow_target(
         LimitError: Likewise.
         TimedOut: Likewise.
     """
-    from qrun.cli.cancel import cancel_target
     from qrun.run.follow import Subject, follow_foreign
 
     if target.run is not None:
@@ -157,24 +153,17 @@ def follow_target(
             channel, target.kind, target.id, timeout=timeout, trouble=view.lost, back=view.back
         )
 
-    stopping = (lambda: cancel_target(channel, ledger, target)) if cancel else None
-    return _shown(ticks, about, style, service=target.service, stopping=stopping)
+    return _shown(ticks, about, style, service=target.service, stopping=_stopping(ledger, cancel))
 
 
-def cancelled_by_signal(about: Subject, cancel: Callable[[], Cancelled]) -> Interrupted:
-    """Cancel what is sent or followed; a second signal does not keep it from being done."""
-    from qrun.cli.signals import Finishing
+def _stopping(ledger: Ledger, targets: Sequence[Target]) -> Callable[[], QrunError] | None:
+    from qrun.cli.stopping import cancelled_by_signal
 
-    with Finishing(lambda: None):
-        done = cancel()
-    return Interrupted(
-        f"{about.kind.capitalize()} {about.id}: {len(done.jobs)} cancelled, {done.already_ended} had ended.",
-        f"Its results so far: qrun results {about.id}",
-    )
+    return (lambda: cancelled_by_signal(ledger, targets)) if targets else None
 
 
 def follow_to_results(
-    ledger: Ledger, run_id: str, *, quiet: bool = False, live: bool = True, cancel: bool = False
+    ledger: Ledger, run_id: str, *, quiet: bool = False, live: bool = True, cancel: Sequence[Target] = ()
 ) -> None:
     """Follow a run, then print its results and what it cost.
 
@@ -218,7 +207,7 @@ def _shown(
     style: Style,
     *,
     service: str | None = None,
-    stopping: Callable[[], Cancelled] | None = None,
+    stopping: Callable[[], QrunError] | None = None,
 ) -> _Seen:
     from qrun.cli.signals import interrupting
 
@@ -229,7 +218,7 @@ def _shown(
                 view.show(standing)
         except KeyboardInterrupt:
             if stopping is not None:
-                raise cancelled_by_signal(about, stopping) from None
+                raise stopping() from None
             raise Interrupted(
                 f"Detached from {about.kind} {about.id}; its jobs go on.",
                 f"Watch again with: qrun watch {about.id}{at}   Stop them with: qrun cancel {about.id}{at}",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from qrun.errors import ExitCode, QrunError
+from qrun.errors import ExitCode, Interrupted, QrunError
 
 if TYPE_CHECKING:
     from qrun.ledger import Ledger, Run
@@ -62,8 +62,8 @@ def drive_new(
     )
 
 
-def drive_again(run: Run, ledger: Ledger, *, quiet: bool, live: bool, as_json: bool = False) -> None:
-    """Go on with the loops of a run.
+def drive_again(run: Run, ledger: Ledger, *, quiet: bool, live: bool, as_json: bool = False) -> bool:
+    """Go on with the loops of a run; whether a signal came that found them all ended.
 
     Raises:
         Interrupted: A signal came; the run can be resumed.
@@ -75,7 +75,7 @@ def drive_again(run: Run, ledger: Ledger, *, quiet: bool, live: bool, as_json: b
 
     client = RuntimeClient(account_of(run))
     methods = {name: about["method"] for name, about in run.settings[LOOPS].items()}
-    _driven(
+    return _driven(
         lambda teller, stop, watcher: resume_loops(client, ledger, run, teller, stop, watcher),
         run.id,
         run.mode,
@@ -93,6 +93,9 @@ def resume_loops_first(ids: list[str], *, watch: bool, quiet: bool, live: bool) 
 
     Returns:
         The other runs' IDs.
+
+    Raises:
+        Interrupted: A signal came; nothing else is begun.
     """
     from qrun.cli.console import print_line
     from qrun.cli.targets import find_runs
@@ -106,10 +109,15 @@ def resume_loops_first(ids: list[str], *, watch: bool, quiet: bool, live: bool) 
                 others.append(run.id)
                 continue
             try:
-                drive_again(run, ledger, quiet=quiet, live=live)
+                stopped = drive_again(run, ledger, quiet=quiet, live=live)
             finally:
                 if not watch:
                     print_line(run.id)
+            if stopped:
+                raise Interrupted(
+                    f"Stopped once the loops of run {run.id} had ended.",
+                    f"What came of them: qrun results {run.id}",
+                )
             if watch:
                 print_loops(ledger, ledger.run(run.id))
     return others
@@ -126,7 +134,8 @@ def _driven(
     quiet: bool,
     live: bool,
     as_json: bool,
-) -> None:
+) -> bool:
+    """Drive loops, and tell what came of them; whether a signal came that found them all ended."""
     from qrun.cli.console import say
     from qrun.cli.signals import Finishing
     from qrun.cli.telling import Teller
@@ -145,6 +154,7 @@ def _driven(
     if failed:
         say(f"  hint: evaluate again what failed with: qrun resume {run_id}", style="cyan")
         raise SystemExit(ExitCode.JOB_FAILED)
+    return stop.asked
 
 
 def _report(run_id: str, client: RuntimeClient, ledger: Ledger, talk: Callable[[str], None]) -> None:
@@ -188,7 +198,6 @@ def watch_loops(
         TimedOut: ``timeout`` is over; the loops go on.
     """
     from qrun.cli.signals import interrupting
-    from qrun.errors import Interrupted
     from qrun.run.loops.driving import LOOPS
     from qrun.run.loops.watching import follow_loops
 

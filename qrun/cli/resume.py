@@ -17,6 +17,7 @@ def resume(
     watch: Annotated[
         bool, typer.Option("--watch", help="Then follow the run and print its results.")
     ] = False,
+    on_signal: options.WhenSignalled = options.OnSignal.detach,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
@@ -26,7 +27,15 @@ def resume(
     from qrun.run.resume import resume_run
 
     ids = resume_loops_first(ids, watch=watch, quiet=quiet, live=not no_progress)
-    each_run(ids, resume_run, tell, watch=watch, quiet=quiet, live=not no_progress)
+    each_run(
+        ids,
+        resume_run,
+        tell,
+        watch=watch,
+        quiet=quiet,
+        live=not no_progress,
+        cancel=on_signal is options.OnSignal.cancel,
+    )
 
 
 def tell(done: Resumed) -> str:

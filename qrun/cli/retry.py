@@ -32,6 +32,7 @@ def retry(
     watch: Annotated[
         bool, typer.Option("--watch", help="Then follow the run and print its results.")
     ] = False,
+    on_signal: options.WhenSignalled = options.OnSignal.detach,
     quiet: options.Quiet = False,
     no_progress: options.NoProgress = False,
 ) -> None:
@@ -42,7 +43,15 @@ def retry(
     from qrun.run.resume import retry_run
 
     reasons = frozenset(reason.value for reason in only or [])
-    each_run(ids, partial(retry_run, only=reasons), _tell, watch=watch, quiet=quiet, live=not no_progress)
+    each_run(
+        ids,
+        partial(retry_run, only=reasons),
+        _tell,
+        watch=watch,
+        quiet=quiet,
+        live=not no_progress,
+        cancel=on_signal is options.OnSignal.cancel,
+    )
 
 
 def _tell(done: Resumed) -> str:

@@ -12,7 +12,7 @@ import typer
 from qrun.cli import options
 
 if TYPE_CHECKING:
-    from qrun.errors import Interrupted
+    from qrun.errors import QrunError
     from qrun.ledger import Ledger
     from qrun.run.prepare import Choices, Ready
     from qrun.runtime.client import RuntimeClient
@@ -114,13 +114,15 @@ def submit(
             raise _cancelled(ready.run_id, ledger)
         if watch and not stopped:
             from qrun.cli.follow import follow_to_results
+            from qrun.cli.targets import target_of
 
+            cancelling = on_signal is options.OnSignal.cancel
             follow_to_results(
                 ledger,
                 ready.run_id,
                 quiet=quiet,
                 live=not no_progress,
-                cancel=on_signal is options.OnSignal.cancel,
+                cancel=[target_of(ledger.run(ready.run_id))] if cancelling else (),
             )
             return
     print_line(ready.run_id)
@@ -269,17 +271,12 @@ def _introduce(ready: Ready, *, quiet: bool) -> None:
         say(f"note: {note}")
 
 
-def _cancelled(run_id: str, ledger: Ledger) -> Interrupted:
+def _cancelled(run_id: str, ledger: Ledger) -> QrunError:
     """Cancel what has been sent of a run, as ``--on-signal cancel`` wants it."""
-    from qrun.cli.follow import cancelled_by_signal
-    from qrun.cli.targets import account_of
-    from qrun.run.follow import subject_of
-    from qrun.run.stop import cancel_run
-    from qrun.runtime.control import ControlChannel
+    from qrun.cli.stopping import cancelled_by_signal
+    from qrun.cli.targets import target_of
 
-    run = ledger.run(run_id)
-    with ControlChannel(account_of(run)) as channel:
-        return cancelled_by_signal(subject_of(run), lambda: cancel_run(channel, ledger, run))
+    return cancelled_by_signal(ledger, [target_of(ledger.run(run_id))])
 
 
 def _tell_price(ready: Ready, talk: Callable[[str], None]) -> None:

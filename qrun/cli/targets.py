@@ -100,7 +100,7 @@ def _in_ledger(word: str, ledger: Ledger) -> Target | None:
         newest = ledger.runs(limit=1)
         if not newest:
             raise UsageError("There is no run yet.", "Submit one with: qrun submit FILE")
-        return _of_run(newest[0], RUN, newest[0].id)
+        return target_of(newest[0])
     if run := ledger.run_of_session(word):
         return _of_run(run, SESSION, word)
     if run := ledger.run_of_job(word):
@@ -113,9 +113,13 @@ def _in_ledger(word: str, ledger: Ledger) -> Target | None:
         )
         raise UsageError(f"{word!r} means {len(matches)} runs: {shown}.", "Give the ID, or more of it.")
     if matches:
-        run = (exact or matches)[0]
-        return _of_run(run, RUN, run.id)
+        return target_of((exact or matches)[0])
     return None
+
+
+def target_of(run: Run) -> Target:
+    """A run as what an ID means."""
+    return _of_run(run, RUN, run.id)
 
 
 def _of_run(run: Run, kind: str, identity: str) -> Target:

@@ -29,11 +29,11 @@ def wait(
     cancelling = on_signal is options.OnSignal.cancel
     ended = []
     with Ledger() as ledger:
-        for target in find_targets(ids, ledger, service):
+        targets = find_targets(ids, ledger, service)
+        for number, target in enumerate(targets):
+            cancel = targets[number:] if cancelling else ()
             left = None if deadline is None else round(max(0.0, deadline - time.monotonic()), 1)
             with ControlChannel(target.account()) as channel:
-                ended.append(
-                    follow_target(channel, ledger, target, timeout=left, style=style, cancel=cancelling)
-                )
+                ended.append(follow_target(channel, ledger, target, timeout=left, style=style, cancel=cancel))
             print_line(target.run.id if target.run else target.id)
     exit_by(*ended)

@@ -16,6 +16,7 @@ from qrun.run.reconcile import reconcile
 from qrun.run.session_times import SeenSession
 from qrun.runtime.control import PAGE, ControlChannel
 from qrun.runtime.records import DONE, JobRecord
+from qrun.runtime.replies import TOO_MANY_REQUESTS
 
 UNKNOWN_PATIENCE = 600.0
 """Seconds that a job may stay in a state qrun does not know before waiting for it ends."""
@@ -177,14 +178,20 @@ def look(channel: ControlChannel, ledger: Ledger, run: Run) -> Progress:
     Jobs that the service has and the ledger did not are adopted, doubles cancelled.
     """
     found = reconcile(channel, ledger, run, channel.jobs(tags=[run.tag]))
-    known = {job.job_id: job.state for job in run.jobs}
-    changed = [record for record in found.jobs if known.get(record.id) != record.state]
-    if changed:
+    known = {job.job_id: (job.state, job.usage_seconds) for job in run.jobs}
+    changed = [record for record in found.jobs if known.get(record.id, ("", None))[0] != record.state]
+    # What a job has used is told later than that it has ended.
+    later = [
+        record
+        for record in found.jobs
+        if record not in changed and record.usage.seconds not in (None, known[record.id][1])
+    ]
+    if changed or later:
         ledger.set_job_states(
             run.id,
             {
                 record.id: (record.state, record.reason, record.reason_code, record.usage.seconds)
-                for record in changed
+                for record in (*changed, *later)
             },
         )
     return Progress(ledger.run(run.id), found.jobs, tuple(changed))
@@ -321,7 +328,7 @@ def _ticks(
         try:
             standing = ask()
         except ServiceError as error:
-            if error.status is not None and error.status < 500 and error.status != 429:
+            if not passes(error):
                 raise
             outage.failed(error.message)
         else:
@@ -334,15 +341,24 @@ def _ticks(
             pace.asked(-(-len(standing.jobs) // PAGE), changed=bool(changed))
         if deadline is not None and time.monotonic() + pace.interval > deadline:
             time.sleep(max(0.0, deadline - time.monotonic()))
-            raise TimedOut(
-                f"{who} has not ended after {timeout:g} s.",
-                f"Its jobs go on. Wait again with: qrun wait {identity}   "
-                f"Stop them with: qrun cancel {identity}",
-            )
+            raise out_of_time(who, identity, timeout)
         if pause(pace.interval):
             pace.soon()
         else:
             pace.slower()
+
+
+def passes(error: ServiceError) -> bool:
+    """Whether a failure is an outage, which passes: no answer, a fault of the service, or a limit."""
+    return error.status is None or error.status >= 500 or error.status == TOO_MANY_REQUESTS
+
+
+def out_of_time(who: str, identity: str, timeout: float | None) -> TimedOut:
+    """What ends the following once ``timeout`` seconds are over."""
+    return TimedOut(
+        f"{who} has not ended after {timeout:g} s.",
+        f"Its jobs go on. Wait again with: qrun wait {identity}   Stop them with: qrun cancel {identity}",
+    )
 
 
 def _changed(jobs: Sequence[JobRecord], last: dict[str, tuple[str, float]]) -> tuple[JobRecord, ...]:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,9 +54,7 @@ class Collector:
         self._ledger = ledger
         self._id = run.id
         self._folder = _folder(run)
-        self._begun = {
-            job.job_id for job in run.jobs if job.result_file and (self._folder / job.result_file).exists()
-        }
+        self._begun = {job.job_id for job in run.jobs if _is_here(run, job)}
         self._fetched: dict[Future[tuple[str, str]], str] = {}
         self._pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
 
@@ -138,40 +137,70 @@ def _result_file(job: JobRecord) -> str:
     return f"{job.id}.{job.program or 'result'}.json"
 
 
-def forget_document(run: Run) -> None:
-    """Decode a run's results again when they are next asked for: some of its jobs are sent once more."""
-    (_folder(run) / _DOCUMENT).unlink(missing_ok=True)
-
-
 def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def has_all_results(run: Run) -> bool:
     """Whether the result of every job is here, so that no service need be asked."""
-    return bool(run.jobs) and all(
-        job.result_file and (_folder(run) / job.result_file).exists() for job in run.jobs
-    )
+    return bool(run.jobs) and all(_is_here(run, job) for job in run.jobs)
+
+
+def _is_here(run: Run, job: LedgerJob) -> bool:
+    """Whether a job's result is here as the service gave it. One that is damaged is fetched again."""
+    if not job.result_file:
+        return False
+    path = _folder(run) / job.result_file
+    try:
+        about = path.stat()
+        return job.result_sha256 in (None, _file_checksum(path, about.st_mtime_ns, about.st_size))
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=4096)
+def _file_checksum(path: Path, _modified: int, _size: int) -> str:
+    """SHA-256 of a file, reckoned once as long as it is not written to."""
+    checksum = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            checksum.update(piece)
+    return checksum.hexdigest()
 
 
 def results_document(run: Run) -> dict[str, Any]:
     """All that a run has measured so far, as one document.
 
-    The document of a run that has ended is kept, so that it is decoded once.
+    That of a run whose results are all here is kept, so that it is decoded once.
 
     Returns:
         ``{run, name, mode, backend, session_id, pubs: [...]}``, PUBs in the file's order. ``data`` of a PUB
         is ``{register: {"counts": …}}`` for the Sampler and ``{"evs": …, "stds": …}`` for the Estimator,
         nested in the PUB's shape; ``None``, with the job's ``state`` and ``error``, where there is none.
     """
-    kept = _folder(run) / _DOCUMENT
-    if run.ended and kept.exists():
-        document: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        return document
-    document = _decode(run)
-    if run.ended:
-        _write(kept, json.dumps(document, allow_nan=False))
+    if not has_all_results(run):
+        return _decode(run)
+    document = _kept(run)
+    if document is None:
+        document = _decode(run)
+        kept = {"of": _decoded_from(run), "document": document}
+        _write(_folder(run) / _DOCUMENT, json.dumps(kept, allow_nan=False))
     return document
+
+
+def _kept(run: Run) -> dict[str, Any] | None:
+    """The document that was kept; ``None`` where there is none of the results that are here now."""
+    try:
+        kept = json.loads((_folder(run) / _DOCUMENT).read_text(encoding="utf-8"))
+        document: dict[str, Any] = kept["document"]
+        return document if kept["of"] == _decoded_from(run) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _decoded_from(run: Run) -> list[list[str | None]]:
+    """What tells a document from one of other attempts: each job's ID and its result's checksum."""
+    return [[job.job_id, job.result_sha256] for job in run.jobs]
 
 
 def _decode(run: Run) -> dict[str, Any]:

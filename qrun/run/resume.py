@@ -12,7 +12,7 @@ from qrun.ledger import Ledger, Run
 from qrun.run.failures import reason_of
 from qrun.run.follow import look
 from qrun.run.listening import Listener, Stop
-from qrun.run.results import collect, forget_document
+from qrun.run.results import collect
 from qrun.run.submit import finish_sending
 from qrun.runtime.control import ControlChannel
 
@@ -115,7 +115,6 @@ def retry_run(
         ]
         if failed:
             ledger.attempt_again(run.id, failed)
-            forget_document(run)
         return finish(channel, ledger, run.id, listener, stop)
 
 

@@ -31,6 +31,7 @@ def submit_run(ready: Ready, client: RuntimeClient, ledger: Ledger, listener: Li
     account = client.account.at_instance(client.instance)
     with ledger.hold(ready.run_id), ControlChannel(account) as channel:
         note_run(ready, client, ledger)
+        channel.persist(lambda: stop.asked, listener.limited)
         finish_sending(channel, ledger, ready.run_id, listener, stop)
 
 

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import httpx
 
-from qrun.errors import AccountError, LimitError, ServiceError
+from qrun.errors import AccountError, Interrupted, LimitError, ServiceError
 from qrun.runtime.accounts import LOCAL, Account, find_account
 from qrun.runtime.records import (
     JobRecord,
@@ -39,6 +39,7 @@ from qrun.runtime.replies import (
     Limited,
     NotSent,
     OverLimit,
+    Unreachable,
     Unsure,
     retry_after,
     service_message,
@@ -56,6 +57,10 @@ _Record = TypeVar("_Record", JobRecord, JobTimes, SessionRecord, WorkloadRecord)
 
 _RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
 _RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
+LONGEST_WHEN_LIMITED = 3600.0
+"""Seconds for which a channel that persists bears being limited."""
+_WAIT_WHEN_LIMITED = 60.0
+"""Seconds between its last tries; the documented limit is counted by the minute (facts G1)."""
 _CREATE_TIMEOUT = httpx.Timeout(120.0, connect=10.0)
 """Seconds: the service takes a large job in before it answers."""
 
@@ -95,6 +100,9 @@ class ControlChannel:
         """Moment of the monotonic clock after which a request that failed is not repeated."""
         self.repeating: Callable[[str], None] = lambda _: None
         """Told why, before a request that failed is repeated."""
+        self._persisting = False
+        self._stopped: Callable[[], bool] = lambda: False
+        self._limited: Callable[[float], None] = lambda _: None
         # A proxy that the shell names is not for this machine's own address.
         self._http = httpx.Client(
             trust_env=not account.is_loopback,
@@ -119,6 +127,16 @@ class ControlChannel:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def persist(self, stopped: Callable[[], bool], limited: Callable[[float], None]) -> None:
+        """Bear a service that takes no more requests for now as long as a submission does, not a few times.
+
+        Args:
+            stopped: Asked while waiting; questions are broken off where it says so, closing and cancelling
+                are not.
+            limited: Told for how many seconds, before each wait.
+        """
+        self._persisting, self._stopped, self._limited = True, stopped, limited
 
     def close(self) -> None:
         """Give the connection back."""
@@ -208,7 +226,7 @@ class ControlChannel:
             except httpx.HTTPError as error:
                 if (delay := self._next(delays)) is None:
                     raise self._unreachable(error) from None
-                time.sleep(delay)
+                self._sleep(method="GET", seconds=delay)
         text = self.result_text(job_id)
         if text is None:
             return None
@@ -418,6 +436,7 @@ class ControlChannel:
     ) -> httpx.Response:
         """Send a request; repeat it where that is safe. All that is sent here may be sent twice."""
         delays = iter(_RETRY_DELAYS)
+        limited_until = time.monotonic() + (LONGEST_WHEN_LIMITED if self._persisting else 0.0)
         while True:
             try:
                 response = self._http.request(
@@ -429,28 +448,63 @@ class ControlChannel:
                 if (delay := self._next(delays)) is None:
                     raise self._unreachable(error) from None
                 self.repeating(self._unreachable(error).message)
-                time.sleep(delay)
+                self._sleep(method, delay)
                 continue
             if response.is_success:
                 self._revived = False
                 return response
             if self._token_expired(response):
                 continue
-            if response.status_code not in _RETRIED or (delay := self._next(delays)) is None:
+            if response.status_code not in _RETRIED:
+                raise self._error(response, path)
+            limited = response.status_code == TOO_MANY_REQUESTS and time.monotonic() < limited_until
+            delay = self._next(delays, retry_after(response), _WAIT_WHEN_LIMITED if limited else None)
+            if delay is None:
                 raise self._error(response, path)
             self.repeating(self._error(response, path).message)
-            time.sleep(retry_after(response) or delay * random.uniform(0.8, 1.2))  # noqa: S311
+            if limited:
+                self._limited(delay)
+            self._sleep(method, delay)
 
-    def _next(self, delays: Iterator[float]) -> float | None:
-        """How long to wait before asking again; ``None`` where it has been long enough."""
-        delay = next(delays, None)
-        if delay is None or (self.deadline is not None and time.monotonic() + delay > self.deadline):
+    def _next(
+        self, delays: Iterator[float], asked: float | None = None, at_last: float | None = None
+    ) -> float | None:
+        """How long to wait before asking again; ``None`` where it has been long enough.
+
+        Args:
+            delays: What is left of the waits.
+            asked: Seconds that the service asks to wait. Where that is beyond the deadline, what is left
+                until then is waited, so that nobody asks sooner.
+            at_last: Seconds to wait once no ``delays`` are left; not at all where ``None``.
+        """
+        delay = next(delays, at_last)
+        if delay is None:
+            return None
+        delay = asked or delay * random.uniform(0.8, 1.2)  # noqa: S311
+        if self.deadline is not None and time.monotonic() + delay > self.deadline:
+            if asked:
+                time.sleep(max(0.0, self.deadline - time.monotonic()))
             return None
         return delay
 
-    def _unreachable(self, error: httpx.HTTPError) -> ServiceError:
+    def _sleep(self, method: str, seconds: float) -> None:
+        """Wait before a request is repeated.
+
+        Raises:
+            Interrupted: Someone wants to stop, and it is only a question.
+        """
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if method == "GET" and self._stopped():
+                raise Interrupted(
+                    f"Stopped while waiting for {self._where()[0].lower()}{self._where()[1:]}.",
+                    "What is left to do is done by: qrun resume",
+                )
+            time.sleep(min(0.1, left))
+
+    def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
         detail = f"{type(error).__name__}: {error}".rstrip(": ")
-        return ServiceError(
+        return Unreachable(
             f"{self._where()} can't be reached: {detail}.",
             "Check the network; jobs already submitted go on without it.",
         )

@@ -15,6 +15,10 @@ LONGEST_RETRY_AFTER = 600.0
 """Seconds that a service is believed when it says for how long it takes no more requests."""
 
 
+class Unreachable(ServiceError):
+    """No answer came to a request that may be sent again."""
+
+
 class NotSent(ServiceError):
     """No connection came about, so the service has not seen the request."""
 

@@ -90,3 +90,20 @@ def test_one_list_request_a_page_and_a_tick(far, tmp_path):
     command("watch", run_id)
     asked = [path for method, path in proxy.seen[before:] if "/api/" in path]
     assert [path.split("?")[0].split("/")[-2] for path in asked] == ["v1", "sessions"], asked
+
+
+def test_a_service_that_asks_to_wait_longer_than_the_time_limit_is_not_waited_for(far, waiting):
+    command, proxy = far
+    proxy.faults.append(Fault("GET", LIST, "refuse:429:500", times=1000))
+    before = proxy.count("GET", LIST)
+    assert "has not ended after 1 s" in command("wait", waiting, "--timeout", "1s", code=124).stderr
+    assert proxy.count("GET", LIST) == before + 1, "asked once, and no sooner than it wants"
+    command("wait", waiting, waiting, "--timeout", "1s", code=124)
+
+
+def test_a_submission_bears_a_limit_on_questions_and_tells_it(far, tmp_path):
+    command, proxy = far
+    proxy.faults.append(Fault("GET", "/workloads", "refuse:429:0.1", times=7))
+    done = command("submit", str(many_jobs(tmp_path / "w.yaml", 1)), "--mode", "batch")
+    assert "no more requests" in done.stderr or "limit" in done.stderr, done.stderr
+    command("wait", done.stdout.strip())

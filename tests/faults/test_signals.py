@@ -7,10 +7,12 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.command import many_jobs
+from tests.faults.faulty_proxy import Fault, faulty_proxy
 
 JOBS = 60
 
@@ -145,11 +147,36 @@ def test_a_signal_while_waiting_detaches_or_cancels_as_on_signal_says(qrun, occu
         err = _signalled(qrun, number, "wait", run_id, until=run_id)
         assert f"qrun cancel {run_id}" in err
         assert {job["state"] for job in qrun.json("status", run_id, "--json")["jobs"]} == {"QUEUED"}
-    err = _signalled(qrun, signal.SIGTERM, "wait", run_id, "--on-signal", "cancel", until=run_id)
-    assert f"Run {run_id}: 2 cancelled, 0 had ended" in err
-    status = qrun.json("status", run_id, "--json")
-    assert {job["state"] for job in status["jobs"]} == {"CANCELLED"}
-    assert not status["session"]["accepting_jobs"]
+    other = qrun("submit", str(path), "--mode", "batch").stdout.strip()
+    words = ["wait", run_id, other, "--on-signal", "cancel"]
+    err = _signalled(qrun, signal.SIGTERM, *words, until=run_id)
+    for each in (run_id, other):
+        assert f"Run {each}: 2 cancelled, 0 had ended" in err
+        status = qrun.json("status", each, "--json")
+        assert {job["state"] for job in status["jobs"]} == {"CANCELLED"}
+        assert not status["session"]["accepting_jobs"]
+
+
+@pytest.mark.parametrize("on_signal", ["detach", "cancel"])
+def test_a_signal_while_a_resume_sends_ends_it_and_it_does_not_go_on_to_watch(
+    qrun, occupied, service_env, tmp_path, on_signal
+):
+    with faulty_proxy(Path(service_env["QRUN_HOME"]), Fault("POST", r"/jobs$", "refuse:400")) as proxy:
+        through = replace(qrun, env={**qrun.env, **proxy.env})
+        path = many_jobs(tmp_path / "w.yaml", 2, backend=occupied)
+        through("submit", str(path), "--mode", "job", code=3)
+        run = _newest(through)
+        sent = proxy.count("POST", r"/jobs$")
+        proxy.faults.append(Fault("POST", r"/jobs$", "delay:2"))
+        process = through.start("resume", run["id"], "--watch", "--on-signal", on_signal)
+        while process.poll() is None and proxy.count("POST", r"/jobs$") == sent:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (130, ""), err
+        states = {job["state"] for job in through.json("status", run["id"], "--json")["jobs"]}
+        assert states == {"QUEUED" if on_signal == "detach" else "CANCELLED"}, err
+        through("cancel", run["id"])
 
 
 def _signalled(qrun, number, *words, until):
