@@ -185,7 +185,7 @@ class Ledger:
             )
 
     def jobs_accepted(self, run_id: str, job_ids: Mapping[str, str]) -> None:
-        """The service has accepted jobs.
+        """The service has accepted jobs. What is known of one already stays.
 
         Args:
             run_id: The run.
@@ -194,11 +194,13 @@ class Ledger:
         now = _now()
         with self.transaction() as db:
             for tag, job_id in job_ids.items():
-                db.execute(
-                    "UPDATE jobs SET job_id = ?, accepted = ?, state = 'QUEUED' WHERE run_id = ? AND tag = ?",
+                noted = db.execute(
+                    "UPDATE jobs SET job_id = ?, accepted = ?, state = 'QUEUED' "
+                    "WHERE run_id = ? AND tag = ? AND job_id IS NULL",
                     (job_id, now, run_id, tag),
                 )
-                db.execute("INSERT INTO job_states VALUES (?, ?, 'QUEUED', ?)", (run_id, job_id, now))
+                if noted.rowcount:
+                    db.execute("INSERT INTO job_states VALUES (?, ?, 'QUEUED', ?)", (run_id, job_id, now))
 
     def session_asked(self, run_id: str, known_before: Sequence[str], asked: datetime | None = None) -> None:
         """A batch or session is about to be created.

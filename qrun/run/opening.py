@@ -3,9 +3,10 @@
 A job carries a tag, by which it is found again; a batch or session carries nothing of its creator's. So what
 the service has of its kind is noted before the request is sent, and after a doubt the one that is new since,
 that takes jobs and has none yet, that was created in the time that the request may have taken, and that no
-other run of this ledger opened, is taken over. Where there is more than one, another program of this account has opened
-one in these minutes: none is taken over, because it may be the other's, and a new one is opened. One that nobody uses costs nothing (M7: usage begins with
-the first job) and the service closes it after thirty minutes.
+other run of this ledger opened, is taken over. Where there is more than one, another program of this account
+has opened one in these minutes: none is taken over, because it may be the other's, and a new one is opened.
+One that nobody uses costs nothing (M7: usage begins with the first job) and the service closes it after
+thirty minutes.
 """
 
 from __future__ import annotations

@@ -200,3 +200,11 @@ def test_waiting_for_a_hold_can_be_ended(ledger):
         other.hold(run_id, enough),
     ):
         pass
+
+
+def test_the_id_of_an_accepted_job_is_not_written_over(ledger):
+    run_id = _add(ledger)
+    ledger.jobs_accepted(run_id, {job_tag(run_id, 0): "j1"})
+    ledger.jobs_accepted(run_id, {job_tag(run_id, 0): "j2"})
+    assert ledger.run(run_id).jobs[0].job_id == "j1"
+    assert [change.job_id for change in ledger.history(run_id)] == ["j1"]
