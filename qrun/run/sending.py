@@ -19,8 +19,8 @@ from qrun.errors import AccountError, Interrupted, LimitError, QrunError, Servic
 from qrun.ledger import Ledger, LedgerJob, Run
 from qrun.run.follow import Progress
 from qrun.run.listening import Listener, Stop
-from qrun.run.patience import Patience
 from qrun.run.pace import Stopwatch
+from qrun.run.patience import Patience
 from qrun.run.payloads import read_body
 from qrun.runtime.control import ControlChannel
 from qrun.runtime.replies import Limited, NotSent, Unsure
@@ -194,8 +194,7 @@ class Sender:
     def _progress(self) -> Progress:
         """How the run stands, with nothing adopted: what is in flight is known here in a moment."""
         run = self._ledger.run(self._run.id)
-        own = {job.job_id for job in run.jobs}
-        return Progress(run, tuple(r for r in self._channel.jobs(tags=[run.tag]) if r.id in own))
+        return Progress(run, tuple(self._channel.jobs(tags=[run.tag])))
 
     def _note(self, accepted: dict[str, str]) -> None:
         try:

@@ -66,7 +66,8 @@ def _cancel_all(channel: ControlChannel, ledger: Ledger, run_id: str) -> Cancell
 def close_all(channel: ControlChannel, ledger: Ledger, run_id: str) -> list[str]:
     """Close each batch or session that a run has open; their IDs.
 
-    One whose request was never answered is looked for first. All are tried before the first that can't be closed is told.
+    One whose request was never answered is looked for first. All are tried before the first that can't be
+    closed is told.
 
     Raises:
         ServiceError: One could not be closed.

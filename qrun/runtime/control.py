@@ -251,7 +251,7 @@ class ControlChannel:
 
     @property
     def now(self) -> datetime:
-        """The service's clock, as it told it with the newest list of workloads; before any, this machine's."""
+        """The service's clock, as told with the newest list of workloads; this machine's before any."""
         return datetime.now(timezone.utc) + self._ahead
 
     def create_job(self, body: bytes) -> str:

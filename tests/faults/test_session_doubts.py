@@ -58,7 +58,7 @@ def test_what_another_program_opened_later_is_not_taken_over(doubtful, home):
 
 
 def test_what_may_be_open_is_told_kept_and_found(doubtful, home):
-    command, proxy, run_id = doubtful
+    command, _, run_id = doubtful
     assert f"run {run_id} may have left a batch open" in command("list", "--offline").stderr
     assert "may have something open" in command("forget", run_id, code=2).stderr
     assert "got no answer" in command("close", run_id, code=3).stderr
