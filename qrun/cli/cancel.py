@@ -26,6 +26,12 @@ def cancel(ids: options.Ids, service: options.Service = None) -> None:
                 done = cancel_target(channel, ledger, target)
             ended = f", {done.already_ended} had ended" if done.already_ended else ""
             say(f"{target.kind} {target.id}: {len(done.jobs)} cancelled{ended}")
+            if done.still_sending:
+                say(
+                    f"warning: another qrun still sends the jobs of run {target.id}; stop that, and then "
+                    f"again: qrun cancel {target.id}",
+                    style="yellow",
+                )
 
 
 def cancel_target(channel: ControlChannel, ledger: Ledger, target: Target) -> Cancelled:

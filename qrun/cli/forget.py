@@ -27,10 +27,10 @@ def forget(
     with Ledger() as ledger:
         runs = find_runs(ids, ledger)
         for run in runs:
-            left_open = any(session.session_id and not session.closed for session in run.sessions)
+            left_open = any(not session.closed for session in run.sessions)
             if ledger.held(run.id) or ((left_open or not run.ended) and not force):
                 raise UsageError(
-                    f"Run {run.id} has not ended, or has a batch or session open; nothing was forgotten.",
+                    f"Run {run.id} has not ended, or may have something open; nothing was forgotten.",
                     f"Look: qrun status {run.id}   Stop it: qrun cancel {run.id}   Or use --force.",
                 )
         for run in runs:

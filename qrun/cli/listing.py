@@ -75,7 +75,8 @@ def list_runs(
         chosen = bool(state) or wanted != RunFilter()
         say("No run is like that." if chosen else "No runs yet. Submit one with: qrun submit FILE")
     for run in left_open:
-        say(f"run {run.id} left its {run.mode} open; close it with: qrun close {run.id}", style="yellow")
+        left = "may have left a" if run.may_be_open else "left its"
+        say(f"run {run.id} {left} {run.mode} open; close it with: qrun close {run.id}", style="yellow")
 
 
 def _refresh(ledger: Ledger, runs: list[Run]) -> None:
@@ -98,5 +99,7 @@ def _refresh(ledger: Ledger, runs: list[Run]) -> None:
             channel.deadline = time.monotonic()
             for run in asked:
                 look(channel, ledger, run)
-                if run.id in left_open and run.session_id and channel.session(run.session_id).closed:
-                    ledger.session_closed(run.session_id)
+                for session in run.sessions if run.id in left_open else ():
+                    session_id = session.session_id
+                    if session_id and not session.closed and channel.session(session_id).closed:
+                        ledger.session_closed(session_id)

@@ -48,4 +48,8 @@ def tell(done: Resumed) -> str:
         "results collected": done.collected,
         "closed": done.closed,
     }
-    return ", ".join(f"{number} {what}" for what, number in parts.items() if number)
+    text = ", ".join(f"{number} {what}" for what, number in parts.items() if number)
+    kept = [name for name in ("budget", "retry") if done.run.settings.get(name)]
+    if kept and not done.run.ended:
+        text += f"; whoever follows it keeps its {' and '.join(kept)}: qrun watch {done.run.id}"
+    return text

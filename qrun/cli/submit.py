@@ -303,9 +303,9 @@ def _warn_of_open_sessions(ledger: Ledger, *, quiet: bool) -> None:
     from qrun.cli.console import say
 
     for run in ledger.left_open():
+        what = f"the {run.mode} that it asked for" if run.may_be_open else f"its {run.mode} {run.session_id}"
         if not quiet:
             say(
-                f"warning: run {run.id} ended without closing its {run.mode} {run.session_id}; "
-                f"close it with: qrun close {run.id}",
+                f"warning: run {run.id} ended without closing {what}; close it with: qrun close {run.id}",
                 style="yellow",
             )

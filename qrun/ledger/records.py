@@ -78,6 +78,8 @@ class LedgerSession:
     closed: bool
     known_before: tuple[str, ...]
     """Those of its kind that the service had before the request was sent."""
+    asked: datetime | None = None
+    """When, by the service's clock, the request was about to be sent."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,11 @@ class Run:
     def unsent(self) -> tuple[LedgerJob, ...]:
         """Jobs that, as far as the ledger knows, no service has accepted."""
         return tuple(job for job in self.jobs if job.job_id is None)
+
+    @property
+    def may_be_open(self) -> bool:
+        """Whether a batch or session was asked for, and it is not known whether there is one."""
+        return any(session.session_id is None for session in self.sessions)
 
     @property
     def session_ids(self) -> tuple[str, ...]:

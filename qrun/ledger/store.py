@@ -76,7 +76,8 @@ class Ledger:
         self.path = path
         self._holds = Holds(path.parent / "locks")
         self.hold, self.held = self._holds.hold, self._holds.held
-        self.held_by_others = self._holds.held_by_others
+        self.held_by_others, self.hold_if_free = self._holds.held_by_others, self._holds.hold_if_free
+        self.ask_to_stop, self.stops_asked = self._holds.ask_to_stop, self._holds.stops_asked
 
     def __enter__(self) -> Ledger:
         return self
@@ -184,7 +185,7 @@ class Ledger:
             )
 
     def jobs_accepted(self, run_id: str, job_ids: Mapping[str, str]) -> None:
-        """The service has accepted jobs.
+        """The service has accepted jobs. What is known of one already stays.
 
         Args:
             run_id: The run.
@@ -193,24 +194,36 @@ class Ledger:
         now = _now()
         with self.transaction() as db:
             for tag, job_id in job_ids.items():
-                db.execute(
-                    "UPDATE jobs SET job_id = ?, accepted = ?, state = 'QUEUED' WHERE run_id = ? AND tag = ?",
+                noted = db.execute(
+                    "UPDATE jobs SET job_id = ?, accepted = ?, state = 'QUEUED' "
+                    "WHERE run_id = ? AND tag = ? AND job_id IS NULL",
                     (job_id, now, run_id, tag),
                 )
-                db.execute("INSERT INTO job_states VALUES (?, ?, 'QUEUED', ?)", (run_id, job_id, now))
+                if noted.rowcount:
+                    db.execute("INSERT INTO job_states VALUES (?, ?, 'QUEUED', ?)", (run_id, job_id, now))
 
-    def session_asked(self, run_id: str, known_before: Sequence[str]) -> None:
+    def session_asked(self, run_id: str, known_before: Sequence[str], asked: datetime | None = None) -> None:
         """A batch or session is about to be created.
 
         Args:
             run_id: The run.
             known_before: IDs of those of its kind that the service has already.
+            asked: The service's clock now; this machine's where ``None``.
         """
+        moment = asked.isoformat() if asked else _now()
         with self.transaction() as db:
             [row] = db.execute("SELECT max(number) FROM sessions WHERE run_id = ?", (run_id,))
             db.execute(
                 "INSERT INTO sessions VALUES (?, ?, NULL, ?, ?, NULL)",
-                (run_id, (row[0] or 0) + 1, _now(), json.dumps(list(known_before))),
+                (run_id, (row[0] or 0) + 1, moment, json.dumps(list(known_before))),
+            )
+
+    def session_asked_again(self, run_id: str, asked: datetime) -> None:
+        """The request for a batch or session is about to be sent again; the ones before have done nothing."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE sessions SET asked = ? WHERE run_id = ? AND session_id IS NULL",
+                (asked.isoformat(), run_id),
             )
 
     def session_not_opened(self, run_id: str) -> None:
@@ -348,10 +361,13 @@ class Ledger:
         return self._run(rows[0]) if rows else None
 
     def left_open(self) -> list[Run]:
-        """Runs whose process is gone and whose batch or session nobody has closed (M18)."""
+        """Runs whose process is gone and whose batch or session nobody has closed (M18).
+
+        Those are among them whose request for one was never answered, so that there may be one.
+        """
         rows = self.query(
-            "SELECT * FROM runs WHERE id IN (SELECT run_id FROM sessions WHERE session_id IS NOT NULL "
-            "AND closed IS NULL) ORDER BY rowid",
+            "SELECT * FROM runs WHERE id IN (SELECT run_id FROM sessions WHERE closed IS NULL) "
+            "ORDER BY rowid",
             (),
         )
         return [self._run(row) for row in rows if not self.held(row["id"])]
@@ -512,6 +528,7 @@ def _session(row: sqlite3.Row) -> LedgerSession:
         session_id=row["session_id"],
         closed=row["closed"] is not None,
         known_before=tuple(json.loads(row["known_before"])),
+        asked=_time(row["asked"]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from qrun.errors import Interrupted, ServiceError
 from qrun.ledger import Run
@@ -26,12 +27,16 @@ class Patience:
         run: The run.
         listener: Told of each wait.
         stop: Asked while waiting.
+        meanwhile: Called again and again while waiting; what it raises ends that.
     """
 
-    def __init__(self, run: Run, listener: Listener, stop: Stop) -> None:
+    def __init__(
+        self, run: Run, listener: Listener, stop: Stop, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         self._run = run
         self._listener = listener
         self._stop = stop
+        self._meanwhile = meanwhile
         self.succeeded()
 
     def succeeded(self) -> None:
@@ -78,4 +83,5 @@ class Patience:
                     f"Stopped while run {self._run.id} waited for the service.",
                     f"Go on with: qrun resume {self._run.id}",
                 )
+            self._meanwhile()
             time.sleep(min(0.1, left))

@@ -7,7 +7,7 @@ but for one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from qrun.ledger import Ledger, Run
@@ -22,17 +22,23 @@ _FURTHEST = {DONE: 0, RUNNING: 1, QUEUED: 2}
 class Reconciled:
     """A run's jobs as the service has them."""
 
-    run: Run
     jobs: tuple[JobRecord, ...]
     """One for each job that was accepted, in the run's order."""
+
+
+@dataclass(frozen=True)
+class _Matched:
+    own: tuple[JobRecord, ...]
+    lost: dict[str, str]
+    """Job ID by tag, of jobs that the ledger does not know."""
     doubles: tuple[JobRecord, ...]
-    """The same jobs once more; cancelled now, unless they had ended."""
+    """Jobs that are there once more."""
 
 
 def reconcile(channel: ControlChannel, ledger: Ledger, run: Run, records: Iterable[JobRecord]) -> Reconciled:
     """Adopt what was lost and cancel what is there twice.
 
-    Nothing is touched while the run's own process is still submitting: it may know better in a moment.
+    Nothing is touched while another process is at work on the run: it may know better in a moment.
 
     Args:
         channel: The control channel to the run's service.
@@ -44,7 +50,23 @@ def reconcile(channel: ControlChannel, ledger: Ledger, run: Run, records: Iterab
     for record in records:
         for tag in record.tags:
             by_tag.setdefault(tag, []).append(record)
+    found = _match(channel, run, by_tag)
+    if not found.lost and not found.doubles:
+        return Reconciled(found.own)
+    with ledger.hold_if_free(run.id) as mine:
+        if mine:
+            # Who held it until now may have written more.
+            found = _match(channel, ledger.run(run.id), by_tag)
+            ledger.jobs_accepted(run.id, found.lost)
+            for double in found.doubles:
+                if not double.ended:
+                    channel.cancel_job(double.id)
+    return Reconciled(found.own)
+
+
+def _match(channel: ControlChannel, run: Run, by_tag: Mapping[str, list[JobRecord]]) -> _Matched:
     own: list[JobRecord] = []
+    lost: dict[str, str] = {}
     doubles: list[JobRecord] = []
     for job in run.jobs:
         copies = by_tag.get(job.tag, [])
@@ -53,13 +75,9 @@ def reconcile(channel: ControlChannel, ledger: Ledger, run: Run, records: Iterab
             continue
         own.append(chosen)
         doubles += [copy for copy in copies if copy.id != chosen.id]
-        if job.job_id is None and not ledger.held_by_others(run.id):
-            ledger.jobs_accepted(run.id, {job.tag: chosen.id})
-    if doubles and not ledger.held_by_others(run.id):
-        for double in doubles:
-            if not double.ended:
-                channel.cancel_job(double.id)
-    return Reconciled(ledger.run(run.id), tuple(own), tuple(doubles))
+        if job.job_id is None:
+            lost[job.tag] = chosen.id
+    return _Matched(tuple(own), lost, tuple(doubles))
 
 
 def _chosen(channel: ControlChannel, job_id: str | None, copies: list[JobRecord]) -> JobRecord | None:

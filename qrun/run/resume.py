@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from qrun.errors import Interrupted
 from qrun.ledger import Ledger, Run
 from qrun.run.failures import reason_of
 from qrun.run.follow import look
+from qrun.run.holding import UntilCancelled, alone
 from qrun.run.listening import Listener, Stop
 from qrun.run.results import collect
 from qrun.run.submit import finish_sending
 from qrun.runtime.control import ControlChannel
-
-_ASK_AGAIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,7 @@ def resume_run(channel: ControlChannel, ledger: Ledger, run: Run, listener: List
         Interrupted: ``stop`` said so.
         ServiceError: The service refused a job, or can't be reached.
     """
+    stop = UntilCancelled(stop, ledger, run.id)
     with alone(ledger, run.id, stop):
         return finish(channel, ledger, run.id, listener, stop)
 
@@ -104,6 +100,7 @@ def retry_run(
         Interrupted: ``stop`` said so.
         ServiceError: The service refused a job, or can't be reached.
     """
+    stop = UntilCancelled(stop, ledger, run.id)
     with alone(ledger, run.id, stop):
         look(channel, ledger, ledger.run(run.id))
         failed = [
@@ -116,21 +113,6 @@ def retry_run(
         if failed:
             ledger.attempt_again(run.id, failed)
         return finish(channel, ledger, run.id, listener, stop)
-
-
-@contextmanager
-def alone(ledger: Ledger, run_id: str, stop: Stop) -> Iterator[None]:
-    """Hold a run, once no other process does.
-
-    Raises:
-        Interrupted: ``stop`` said so before.
-    """
-    while ledger.held_by_others(run_id):
-        if stop.asked:
-            raise Interrupted(f"Another qrun is sending the jobs of run {run_id}.", "It goes on.")
-        time.sleep(_ASK_AGAIN)
-    with ledger.hold(run_id):
-        yield
 
 
 def _collected(run: Run) -> int:

@@ -15,9 +15,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qrun.errors import Interrupted, QrunError, ServiceError
+from qrun.errors import AccountError, Interrupted, LimitError, QrunError, ServiceError
 from qrun.ledger import Ledger, LedgerJob, Run
+from qrun.run.follow import Progress
 from qrun.run.listening import Listener, Stop
+from qrun.run.pace import Stopwatch
 from qrun.run.patience import Patience
 from qrun.run.payloads import read_body
 from qrun.runtime.control import ControlChannel
@@ -65,19 +67,23 @@ class Sender:
         self._session_id = session_id
         self._listener = listener
         self._stop = stop
-        self._patience = Patience(run, listener, stop)
+        self._patience = Patience(run, listener, stop, self._keep_budget)
         self._bodies: queue.SimpleQueue[tuple[LedgerJob, bytes] | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         self._flying: dict[str, LedgerJob] = {}
         self._doubtful: dict[str, tuple[float, ...]] = {}
         self._window = MOST_AT_ONCE
         self._accepted = len(run.jobs) - len(run.unsent)
+        self._budget: float | None = run.settings.get("budget")
+        self._looked = Stopwatch()
+        self._over = threading.Event()
 
     def send(self, jobs: Sequence[LedgerJob]) -> None:
         """Send all of ``jobs``; no other process may have sent one of them without that being known.
 
         Raises:
             Interrupted: ``stop`` said so; what was in flight has been finished.
+            LimitError: The run's budget is used up; what was queued is cancelled.
             ServiceError: The service refused a job, or could not be reached for long.
         """
         waiting = deque(jobs)
@@ -90,9 +96,12 @@ class Sender:
             with self._stop.interruptible():
                 self._send_all(waiting)
         except KeyboardInterrupt:
+            self._over.set()
             self._adopt()
             raise self._stopped() from None
         finally:
+            # Somebody else may hold the run from now on.
+            self._over.set()
             for _ in range(MOST_AT_ONCE):
                 self._bodies.put(None)
 
@@ -100,6 +109,7 @@ class Sender:
         while True:
             if self._stop.asked:
                 waiting.clear()
+            self._keep_budget()
             self._launch(waiting)
             if not self._flying:
                 break
@@ -148,12 +158,43 @@ class Sender:
                 raise refusal
             if limit is not None:
                 self._patience.limited(limit)
-            elif isinstance(errors[0], ServiceError):
-                self._patience.failed(errors[0])
+            else:
+                self._patience.failed(next(error for error in errors if isinstance(error, ServiceError)))
+        except LimitError:
+            # Of the run's own budget, which has been seen to.
+            raise
         except QrunError as error:
             while self._flying:
                 self._land()
             raise (self._stopped() if isinstance(error, Interrupted) else self._broken_off(error)) from None
+
+    def _keep_budget(self) -> None:
+        """Look from time to time, while jobs are sent, at what those sent before have used.
+
+        Raises:
+            LimitError: The budget is used up.
+        """
+        # Keeping a budget is a part of following, which may send jobs again, and so comes here.
+        from qrun.run.attend import BUDGET_INTERVAL, keep_budget, used_so_far
+
+        if self._budget is None or self._looked.seconds < BUDGET_INTERVAL:
+            return
+        self._looked = Stopwatch()
+        try:
+            if used_so_far(self._channel, self._progress()) < self._budget:
+                return
+        except AccountError:
+            raise
+        except ServiceError:
+            return
+        while self._flying:
+            self._land()
+        keep_budget(self._channel, self._ledger, self._progress(), self._budget)
+
+    def _progress(self) -> Progress:
+        """How the run stands, with nothing adopted: what is in flight is known here in a moment."""
+        run = self._ledger.run(self._run.id)
+        return Progress(run, tuple(self._channel.jobs(tags=[run.tag])))
 
     def _note(self, accepted: dict[str, str]) -> None:
         try:
@@ -183,9 +224,11 @@ class Sender:
     def _send_one(self, job: LedgerJob, body: bytes) -> str:
         if (looks := self._doubtful.get(job.tag)) and (found := find_by_tag(self._channel, job, looks)):
             return found
+        if self._over.is_set():
+            raise NotSent("The submission has been broken off.")
         try:
             return self._channel.create_job(body)
-        except (Limited, NotSent):
+        except (Limited, NotSent, AccountError):
             raise
         except Unsure:
             if found := find_by_tag(self._channel, job, LOOKS):
@@ -232,6 +275,7 @@ def find_by_tag(channel: ControlChannel, job: LedgerJob, looks: Sequence[float])
     """The ID of a job that the service may have, by its tag.
 
     Raises:
+        AccountError: The service refuses the account.
         Unsure: The service does not answer, so that it is not known.
     """
     try:
@@ -239,6 +283,8 @@ def find_by_tag(channel: ControlChannel, job: LedgerJob, looks: Sequence[float])
             time.sleep(wait * channel.account.first_poll_seconds)
             if found := channel.jobs(tags=[job.tag]):
                 return found[0].id
+    except AccountError:
+        raise
     except ServiceError as error:
         raise Unsure(error.message, error.hint, status=error.status, code=error.code) from None
     return None

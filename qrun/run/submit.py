@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qrun.errors import QrunError
 from qrun.ledger import INCOMPLETE, SUBMITTED, SUBMITTING, Ledger
+from qrun.run.holding import UntilCancelled
 from qrun.run.listening import Listener, Stop
 from qrun.run.opening import open_session
 from qrun.run.payloads import write_payloads
@@ -29,6 +30,7 @@ def submit_run(ready: Ready, client: RuntimeClient, ledger: Ledger, listener: Li
         ServiceError: The service refused a job, or can't be reached. Jobs accepted before stay.
     """
     account = client.account.at_instance(client.instance)
+    stop = UntilCancelled(stop, ledger, ready.run_id)
     with ledger.hold(ready.run_id), ControlChannel(account) as channel:
         note_run(ready, client, ledger)
         channel.persist(lambda: stop.asked, listener.limited)

@@ -144,11 +144,16 @@ class WorkloadRecord:
 
     id: str
     accepting_jobs: bool
+    created: datetime | None = None
 
 
 def workload_record(data: Mapping[str, Any]) -> WorkloadRecord:
     """Read an item of ``GET /workloads``."""
-    return WorkloadRecord(str(data["id"]), accepting_jobs=bool(data.get("accepting_jobs")))
+    return WorkloadRecord(
+        str(data["id"]),
+        accepting_jobs=bool(data.get("accepting_jobs")),
+        created=parse_time(data.get("created")),
+    )
 
 
 def job_record(data: Mapping[str, Any]) -> JobRecord:

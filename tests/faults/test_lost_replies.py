@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qrun.ledger import Ledger
 from tests.command import many_jobs
 from tests.faults.faulty_proxy import Fault, faulty_proxy
 
@@ -160,3 +161,41 @@ def test_a_service_that_talks_nonsense_is_told_so(through):
     with open_proxy(Fault("GET", r"/jobs/", "after:200", times=100)) as proxy:
         done = make(proxy)("usage", "d-not-in-the-ledger", code=3)
         assert "not what its interface says" in done.stderr
+
+
+def test_a_refused_account_ends_the_submission_at_once(through, tmp_path):
+    open_proxy, make = through
+    refused = [Fault("POST", JOB, "refuse:403", times=100), Fault("GET", r"/jobs\?", "refuse:403", times=100)]
+    with open_proxy(*refused) as proxy:
+        words = ("submit", str(many_jobs(tmp_path / "w.yaml", 3)), "--mode", "job")
+        assert "refused the account" in make(proxy)(*words, code=3).stderr
+        assert proxy.count("POST", JOB) == 3
+        # Whoever was refused has sent nothing that could be looked for.
+        assert proxy.count("GET", r"/jobs\?") == 0
+
+
+def test_a_budget_is_kept_while_the_service_takes_no_more_jobs(through, tmp_path):
+    open_proxy, make = through
+    with open_proxy(Fault("POST", JOB, "refuse:429:300", skip=5, times=100)) as proxy:
+        command = make(proxy)
+        path = str(many_jobs(tmp_path / "w.yaml", 20))
+        done = command("submit", path, "--mode", "batch", "--budget", "2s", "--force", code=4)
+        assert "of its budget of 2 s" in done.stderr
+        run_id = command.json("list", "--json", "-n", "1")[0]["run"]
+        status = command.json("status", run_id, "--json")
+        assert not status["session"]["accepting_jobs"]
+        assert len([job for job in status["jobs"] if job["id"]]) == 5
+
+
+def test_a_session_that_the_service_has_forgotten_is_opened_anew(through, service_env, tmp_path):
+    open_proxy, make = through
+    with open_proxy(Fault("POST", JOB, "refuse:400")) as proxy:
+        command = make(proxy)
+        command("submit", str(many_jobs(tmp_path / "w.yaml", 2)), "--mode", "batch", code=3)
+        run_id = command.json("list", "--json", "-n", "1")[0]["run"]
+        with Ledger(Path(service_env["QRUN_HOME"]) / "ledger.sqlite") as ledger, ledger.transaction() as db:
+            # As a process leaves it that was killed.
+            db.execute("UPDATE sessions SET closed = NULL WHERE run_id = ?", (run_id,))
+        proxy.faults.append(Fault("GET", SESSION, "refuse:404"))
+        assert "1 sent" in command("resume", run_id).stderr
+        assert len(command.json("record", run_id, "--json")["sessions"]) == 2

@@ -171,3 +171,40 @@ def test_a_failed_write_leaves_nothing_half_done(ledger):
         _add(ledger, run_id=run_id)
     with sqlite3.connect(ledger.path) as db:
         assert db.execute("SELECT count(*) FROM jobs").fetchone()[0] == 1
+
+
+def test_who_holds_a_run_is_asked_to_stop_by_others(ledger):
+    run_id = _add(ledger)
+    with ledger.hold(run_id), Ledger(ledger.path) as other:
+        assert other.stops_asked(run_id) == 0
+        other.ask_to_stop(run_id)
+        assert ledger.stops_asked(run_id) == 1
+        with other.hold_if_free(run_id) as mine:
+            assert not mine
+        with ledger.hold_if_free(run_id) as mine:
+            assert mine
+    with ledger.hold(run_id):
+        assert ledger.stops_asked(run_id) == 1, "it is for who waits to say what is over"
+
+
+def test_waiting_for_a_hold_can_be_ended(ledger):
+    run_id = _add(ledger)
+
+    def enough() -> None:
+        raise InterruptedError
+
+    with (
+        ledger.hold(run_id),
+        Ledger(ledger.path) as other,
+        pytest.raises(InterruptedError),
+        other.hold(run_id, enough),
+    ):
+        pass
+
+
+def test_the_id_of_an_accepted_job_is_not_written_over(ledger):
+    run_id = _add(ledger)
+    ledger.jobs_accepted(run_id, {job_tag(run_id, 0): "j1"})
+    ledger.jobs_accepted(run_id, {job_tag(run_id, 0): "j2"})
+    assert ledger.run(run_id).jobs[0].job_id == "j1"
+    assert [change.job_id for change in ledger.history(run_id)] == ["j1"]

@@ -15,6 +15,7 @@ from qrun.ledger import INCOMPLETE, SUBMITTED, SUBMITTING, Ledger, Run
 from qrun.ledger.loops import FAILED, RUNNING, LoopLedger
 from qrun.run.backend import compile_for
 from qrun.run.follow import look
+from qrun.run.holding import UntilCancelled, alone
 from qrun.run.listening import Listener, Stop
 from qrun.run.loops.driver import Driver
 from qrun.run.loops.engine import Engine, Outcome, PreparedLoop
@@ -23,7 +24,6 @@ from qrun.run.loops.jobs import LoopJobs
 from qrun.run.loops.polling import Poller
 from qrun.run.opening import open_session
 from qrun.run.prepare import Ready
-from qrun.run.resume import alone
 from qrun.run.sending import Sender
 from qrun.run.submit import cancel_doubles, close_sessions, note_run
 from qrun.runtime.client import RuntimeClient
@@ -95,6 +95,7 @@ def submit_loops(
         },
     }
     account = client.account.at_instance(client.instance)
+    stop = UntilCancelled(stop, ledger, run_id)
     with ledger.hold(run_id), ControlChannel(account) as channel:
         note_run(ready, client, ledger, about)
         records = LoopLedger(ledger, run_id)
@@ -116,6 +117,7 @@ def resume_loops(
         ServiceError: The service refuses, can't be reached, or has ended the session.
         UsageError: The workload can't be read again.
     """
+    stop = UntilCancelled(stop, ledger, run.id)
     with alone(ledger, run.id, stop):
         workload = _read_again(run)
         backend = client.backend(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from qrun.errors import QrunError, ServiceError
+from qrun.errors import AccountError, QrunError, ServiceError
 from qrun.ledger import Ledger, LedgerJob, Run
 from qrun.ledger.loops import Evaluation, LoopLedger
 from qrun.run.listening import Listener, Stop
@@ -235,6 +235,8 @@ class Evaluator:
                 if found := find_by_tag(channel, job, LOOKS):
                     return found
                 self._patience.failed(error)
+            except AccountError:
+                raise
             except ServiceError:
                 # A proxy may answer what it likes when the service has taken the job.
                 with suppress(QrunError):
