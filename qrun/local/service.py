@@ -377,12 +377,20 @@ class LocalService:
         return desk.machine.queue_length(desk.clock.now())
 
     def usage(self) -> InstanceUsage:
-        """What the instance has used within its period, up to now."""
+        """What the instance has used within its period, up to now; with what is running."""
         now = time.time()
-        consumed = self._shares.used(OWN, now)
-        limit = self.plan.limit_seconds
-        reached = self._shares.reached(OWN, now) or (limit is not None and consumed >= limit)
+        consumed = round(self._shares.used(OWN, now) + sum(map(self._running_use, self._desks.values())), 3)
+        bounds = (self.plan.allocation_seconds, self.plan.limit_seconds)
+        reached = any(bound is not None and consumed >= bound for bound in bounds)
         return InstanceUsage(consumed, self._period_start(now), now, reached)
+
+    def _running_use(self, desk: Desk) -> float:
+        """Seconds that are being used on a device and that its shares are told of when they have ended."""
+        if is_mock(desk.name) or not (desk.machine.state.workloads or desk.machine.state.jobs):
+            return 0.0
+        if not self._stopped:
+            desk.settle()
+        return desk.machine.running_use(desk.clock.now())
 
     def _period_start(self, now: float) -> float | None:
         period = self.plan.period_seconds

@@ -257,6 +257,18 @@ class DeviceScheduler:
             return 0.0
         return round(max(0.0, min(at - held.on_qpu_at, held.qpu_seconds, held.limit_seconds)), 3)
 
+    def running_use(self, at: float) -> float:
+        """Seconds of the instance's usage up to ``at`` that have not ended, and that no share counts yet.
+
+        Active windows of sessions, and the time that a job of a batch or of none holds the QPU.
+        """
+        histories = (held.history for held in self.state.workloads.values())
+        seconds = sum(workload_usage(history, at) - workload_usage(history) for history in histories)
+        holder = self.state.on_qpu
+        if holder is not None and holder.workload is None and holder.instance == OWN:
+            seconds += self.used_so_far(holder.id, at)
+        return round(seconds, 3)
+
     def accepts(self, workload: str) -> bool:
         """Whether a job may be submitted to this session or batch."""
         held = self.state.workloads.get(workload)
