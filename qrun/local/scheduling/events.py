@@ -137,10 +137,7 @@ class WorkloadInactivated(WorkloadEvent):
 
 @dataclass(frozen=True)
 class WorkloadSpared(WorkloadEvent):
-    """While it had no job, ``seconds`` of modelled waiting for others were skipped; its client lived none.
-
-    Comes when that is over: when it gets a job, or is closed.
-    """
+    """Once said how much was skipped while it had no job. Only in the record of an older qrun; without effect."""
 
     kind = "workload_spared"
     seconds: float
