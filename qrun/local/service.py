@@ -111,6 +111,8 @@ class LocalService:
     async def start(self) -> None:
         """Take up the state that there is: what ran when the service stopped is queued again."""
         self._workers.start()
+        for name in sorted(set(self.plan.names_devices([])) - set(device_names())):
+            _log.warning("plan %s names a device that is not there: %s", self.plan.name, name)
         self._write(_drop_orphans)
         self._write(drop_needless_events)
         await self.durable()
@@ -364,7 +366,9 @@ class LocalService:
 
     def device_names(self, *, mocks: bool = False) -> list[str]:
         """The devices of the instance, in the order they are listed in; their mocks last where asked for."""
-        names = self.plan.names_devices(device_names())
+        known = device_names()
+        # One whose calibration was deleted since the plan was read is not there any more.
+        names = [name for name in self.plan.names_devices(known) if name in known]
         return list(dict.fromkeys([*names, *map(mock_of, names)])) if mocks else names
 
     def desks(self) -> list[Desk]:

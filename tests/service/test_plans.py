@@ -97,6 +97,15 @@ def test_a_device_that_the_plan_leaves_out_is_not_there(tmp_path: Path) -> None:
     tell(tmp_path / "s.sqlite", story, settings=Settings(plan=Plan("small", devices=("fake_manila",))))
 
 
+def test_a_device_of_the_plan_that_is_gone_does_not_hide_the_others(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        assert service.device_names() == ["fake_manila"]
+        await ended(service, await submit(service, 1, device="fake_manila"))
+
+    plan = Plan("old", devices=("fake_manila", "gone"), extra_devices=("lost",))
+    tell(tmp_path / "s.sqlite", story, settings=Settings(plan=plan))
+
+
 def test_a_busy_queue_costs_no_real_time_and_shows_as_time_in_the_queue(tmp_path: Path) -> None:
     crowded = Background("crowded", jobs_per_hour=110, mean_seconds=31, seed=3)
 
