@@ -383,6 +383,7 @@ class LocalService:
     def usage(self) -> InstanceUsage:
         """What the instance has used within its period, up to now; with what is running."""
         now = time.time()
+        self._shares.forget_before(min([now, *(desk.clock.now() for desk in self._desks.values())]))
         consumed = round(self._shares.used(OWN, now) + sum(map(self._running_use, self._desks.values())), 3)
         bounds = (self.plan.allocation_seconds, self.plan.limit_seconds)
         reached = any(bound is not None and consumed >= bound for bound in bounds)

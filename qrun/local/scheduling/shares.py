@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from itertools import islice
 from collections.abc import Mapping
 
 DAY = 86_400.0
@@ -51,11 +52,22 @@ class Shares:
         entries = self._entries.get(instance)
         if not entries:
             return 0.0
-        if self._period is not None and entries[0][0] < at - self._period:
-            over = bisect_left(entries, (at - self._period, 0.0))
-            del entries[:over]
-            self._totals[instance] = sum(seconds for _, seconds in entries)
-        return round(self._totals[instance], 3)
+        # Nothing is let go of here: another device may be at an earlier moment.
+        over = 0 if self._period is None else bisect_left(entries, (at - self._period, 0.0))
+        left = self._totals[instance]
+        for _, seconds in islice(entries, over):
+            left -= seconds
+        return max(0.0, round(left, 3))
+
+    def forget_before(self, moment: float) -> None:
+        """No device asks for the period up to ``moment`` or one before any more: let go of what ended earlier."""
+        if self._period is None:
+            return
+        for instance, entries in self._entries.items():
+            over = bisect_left(entries, (moment - self._period, 0.0))
+            if over:
+                del entries[:over]
+                self._totals[instance] = sum(seconds for _, seconds in entries)
 
     def fraction(self, instance: str, at: float) -> float:
         """The part of its allocation that ``instance`` has used; 1 and more at its limit."""
