@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from qrun.local.clock import Pace
+from qrun.local.devices import mock_of
 from qrun.local.overview import overview
 from qrun.local.refusal import Refusal
 from qrun.local.scheduling import Background, DeviceScheduler
@@ -57,6 +58,8 @@ def test_at_the_limit_jobs_are_refused(tmp_path: Path) -> None:
         with pytest.raises(Refusal, match="exceeds its limit") as refused:
             await submit(service, 1)
         assert refused.value.status == 409
+        # A dry run costs nothing.
+        await ended(service, await submit(service, 1, device=mock_of(DEVICE)))
 
     tell(tmp_path / "s.sqlite", story, settings=Settings(plan=Plan("capped", limit_seconds=10)))
 
