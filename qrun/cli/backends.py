@@ -55,7 +55,14 @@ def backends(
 def _write(path: Path, document: dict[str, Any]) -> None:
     import json
 
-    path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+    from qrun.errors import UsageError
+
+    try:
+        path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} can't be written: {error.strerror}.", "Name a file in a folder that is there and yours."
+        ) from None
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -25,6 +25,11 @@ def test_an_unknown_device_and_two_to_save(qrun):
     assert "--save" in qrun("backends", "--save", "x.json", code=2).stderr
 
 
+def test_a_calibration_that_can_not_be_written(qrun, tmp_path):
+    said = qrun("backends", "ideal", "--save", str(tmp_path / "nowhere" / "x.json"), code=2).stderr
+    assert "can't be written: No such file" in said
+
+
 def test_a_saved_calibration_becomes_a_device(fresh, tmp_path):
     fresh("backends", "fake_manila", "--save", "mine.json")
     saved = json.loads((tmp_path / "mine.json").read_text())
@@ -46,6 +51,34 @@ def test_a_saved_calibration_becomes_a_device(fresh, tmp_path):
         fresh("submit", "w.yaml", "--backend", name, "--watch", "--quiet")
         counts = fresh.json("results", "last", "--format", "json")["pubs"][0]["data"]["c"]["counts"]
         assert counts["00"] + counts["11"] > 400
+
+
+def test_what_the_client_could_not_use_is_refused(tmp_path, monkeypatch):
+    from qrun.errors import UsageError
+    from qrun.local import devices
+    from qrun.local.calibration import install
+
+    monkeypatch.setenv("QRUN_HOME", str(tmp_path / "home"))
+    source = devices.device("fake_manila")
+    path = tmp_path / "c.json"
+
+    def write(**changes):
+        properties = {**source.properties, "backend_name": "mine", **changes}
+        path.write_text(json.dumps({"properties": properties}))
+
+    write()
+    assert install(path) == "mine"
+    saved = devices.calibrations_folder() / "mine.json"
+    saved.unlink()
+    for changes in (
+        {"last_update_date": "yesterday"},
+        {"qubits": [[{"name": "T1"}]] * source.num_qubits},
+        {"gates": [{**gate, "parameters": [{"value": 1}]} for gate in source.properties["gates"]]},
+    ):
+        write(**changes)
+        with pytest.raises(UsageError, match="can't build a backend"):
+            install(path)
+        assert not saved.exists()
 
 
 @pytest.mark.parametrize(
