@@ -169,7 +169,8 @@ class WorkloadHistory:
                 if event.job in self.running:
                     self.last_job_completed = event.at
                 locked_at = self.running.pop(event.job, None)
-                self.job_qpu_seconds += 0.0 if locked_at is None else event.at - locked_at
+                # Rounded as each job's own usage is, so that a batch is the sum of what its jobs say (M8).
+                self.job_qpu_seconds += 0.0 if locked_at is None else round(event.at - locked_at, 3)
                 self._forget_requeued(event.job)
                 if self.state == "closed":
                     self._end_window(event.at)
