@@ -17,7 +17,28 @@ def test_devices_with_their_errors_queues_and_times_to_live(qrun):
     assert manila["median_error_readout"] == pytest.approx(2.2e-2, rel=0.1)
     done = qrun("backends", "fake_manila")
     assert "fake_manila" in done.stdout
-    assert "session 60 s, batch 1 s" in done.stderr
+    assert "session 60 s, batch 1 s;" in done.stderr
+
+
+def test_m16_the_time_to_live_of_batches_is_the_plans_own(fresh, tmp_path):
+    (tmp_path / "plan.toml").write_text("batch_interactive_ttl = 7\n")
+    fresh("local", "stop")
+    fresh("local", "start", "--plan", "plan.toml")
+    (row,) = fresh.json("backends", "ideal", "--json")
+    assert (row["batch_interactive_ttl"], row["batch_interactive_ttl_told"]) == (7, True)
+    assert "batch 7 s;" in fresh("backends", "ideal").stderr
+
+
+def test_m16_where_the_service_does_not_tell_it_is_labelled_as_documented(capsys):
+    from qrun.cli.backends import _say_times_to_live
+    from qrun.run.backends import _times_to_live
+
+    class Silent:
+        def plan(self):
+            return None
+
+    _say_times_to_live([_times_to_live(Silent(), None)])
+    assert "batch 1 s (as documented);" in capsys.readouterr().err
 
 
 def test_an_unknown_device_and_two_to_save(qrun):
