@@ -503,6 +503,13 @@ class LocalService:
         desk.do(lambda at: desk.machine.prepared(job, at, qpu_seconds=prepared.qpu_seconds))
 
     async def _fail(self, desk: Desk, job: str, reason: str, code: int | None) -> None:
+        """Let a job fail that could not be computed; it uses nothing of the QPU (M11).
+
+        That goes for the simulator's own failures too, late as they come: a fault of the system costs its
+        user nothing (facts F1), and there is no device here that could fail under the lock. What is charged
+        of a job that does not complete is one that is cancelled on the QPU or runs too long. The machine can
+        do the other as well: see ``failure`` of :meth:`DeviceScheduler.prepared`.
+        """
         if self._stopped or job not in desk.machine.state.jobs:
             return
         # A program may quote what it was sent, which need not be writable.

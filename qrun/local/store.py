@@ -61,6 +61,24 @@ def _check(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(str(found).replace("\n", " "))
 
 
+def _mark(path: Path) -> Path:
+    """The file that says how the state was when it was put down in good order.
+
+    Looking at every page of gigabytes takes minutes, so it is done where the state may have suffered alone:
+    after a crash, and where the file is not the one that was put down.
+    """
+    return path.with_suffix(".sound")
+
+
+def _stamp(path: Path) -> str | None:
+    """What tells the state from any other; None while there are writes that are not in the file itself."""
+    log = path.with_name(path.name + "-wal")
+    if not path.is_file() or (log.exists() and log.stat().st_size > 0):
+        return None
+    about = path.stat()
+    return f"{about.st_size} {about.st_mtime_ns} {about.st_ino}"
+
+
 def _unusable(path: Path, error: sqlite3.DatabaseError) -> ServiceError:
     # A SQLITE_ERROR is of tables that are not as they should be. The other operational ones are of the disk,
     # of rights, or of who else has the file open: the state itself may be as good as ever.
@@ -94,9 +112,12 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            sound = _mark(path).exists() and _mark(path).read_text(encoding="utf-8") == _stamp(path)
             writer = _open(path)
             migrate(writer)
-            _check(writer)
+            if not sound:
+                _check(writer)
+            _mark(path).unlink(missing_ok=True)
         except sqlite3.DatabaseError as error:
             raise _unusable(path, error) from None
         path.chmod(0o600)
@@ -126,6 +147,9 @@ class Store:
         self._asked.put(None)
         self._thread.join()
         self._reader.close()
+        if self._failure is None and (stamp := _stamp(self._path)) is not None:
+            with contextlib.suppress(OSError):  # Then the next start looks at every page.
+                _mark(self._path).write_text(stamp, encoding="utf-8")
 
     def _write_all(self, db: sqlite3.Connection) -> None:
         going_on = True

@@ -137,7 +137,7 @@ class WorkloadInactivated(WorkloadEvent):
 
 @dataclass(frozen=True)
 class WorkloadSpared(WorkloadEvent):
-    """Once said how much was skipped while it had no job. Only in the record of an older qrun; without effect."""
+    """How much was skipped while it had no job. In the record of an older qrun alone, and without effect."""
 
     kind = "workload_spared"
     seconds: float

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from itertools import islice
 from collections.abc import Mapping
+from itertools import islice
 
 DAY = 86_400.0
 
@@ -60,7 +60,7 @@ class Shares:
         return max(0.0, round(left, 3))
 
     def forget_before(self, moment: float) -> None:
-        """No device asks for the period up to ``moment`` or one before any more: let go of what ended earlier."""
+        """Let go of what has left the period that ends at ``moment``: no device is at an earlier one."""
         if self._period is None:
             return
         for instance, entries in self._entries.items():
