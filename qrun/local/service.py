@@ -96,6 +96,7 @@ class LocalService:
             period=self.plan.period_seconds,
             fixed=self.settings.background.fractions(),
         )
+        self._shares.running = self._running_use
         self._desks: dict[str, Desk] = {}
         self._devices_of_sessions: dict[str, str] = {}
         self._accepting: dict[str, tuple[JobRecord, bytes | None]] = {}
@@ -382,20 +383,22 @@ class LocalService:
 
     def usage(self) -> InstanceUsage:
         """What the instance has used within its period, up to now; with what is running."""
+        if not self._stopped:
+            for desk in filter(_is_used, self._desks.values()):
+                desk.settle()
         now = time.time()
         self._shares.forget_before(min([now, *(desk.clock.now() for desk in self._desks.values())]))
-        consumed = round(self._shares.used(OWN, now) + sum(map(self._running_use, self._desks.values())), 3)
+        consumed = self._shares.used(OWN, now)
         bounds = (self.plan.allocation_seconds, self.plan.limit_seconds)
         reached = any(bound is not None and consumed >= bound for bound in bounds)
         return InstanceUsage(consumed, self._period_start(now), now, reached)
 
-    def _running_use(self, desk: Desk) -> float:
-        """Seconds that are being used on a device and that its shares are told of when they have ended."""
-        if is_mock(desk.name) or not (desk.machine.state.workloads or desk.machine.state.jobs):
+    def _running_use(self, instance: str) -> float:
+        """Seconds that are being used on the devices, of which shares are told when they have ended."""
+        if instance != OWN:
             return 0.0
-        if not self._stopped:
-            desk.settle()
-        return desk.machine.running_use(desk.clock.now())
+        desks = filter(_is_used, self._desks.values())
+        return sum(desk.machine.running_use(desk.clock.now()) for desk in desks)
 
     def _period_start(self, now: float) -> float | None:
         period = self.plan.period_seconds
@@ -566,6 +569,11 @@ class LocalService:
                 CODE_INTERNAL,
                 "Free space on the disk.",
             ) from error
+
+
+def _is_used(desk: Desk) -> bool:
+    """Whether something is there that may cost; a dry run doesn't."""
+    return bool(desk.machine.state.workloads or desk.machine.state.jobs) and not is_mock(desk.name)
 
 
 def _closed() -> Refusal:

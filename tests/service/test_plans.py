@@ -77,6 +77,21 @@ def test_a_session_that_is_active_counts_towards_the_limit(tmp_path: Path) -> No
     tell(tmp_path / "s.sqlite", story, settings=Settings(plan=Plan("capped", limit_seconds=11)))
 
 
+def test_at_the_allocation_other_devices_wait_also_while_a_session_is_active(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        session = await service.open_session(DEVICE, "dedicated", None)
+        await ended(service, await submit(service, 10, session))
+        waits = await submit(service, 1, device="fake_manila")
+        await ended(service, await submit(service, 1, session))  # What is active goes on.
+        assert service.usage().reached
+        assert service.job(waits).status == "Queued"
+        await service.cancel_session(session)
+        await asyncio.sleep(0.1)
+        assert service.job(waits).status == "Queued"
+
+    tell(tmp_path / "s.sqlite", story, settings=Settings(plan=Plan("small", allocation_seconds=11)))
+
+
 def test_what_holds_the_qpu_counts_towards_the_usage_of_the_instance() -> None:
     for workload in (None, "b"):
         device = DeviceScheduler()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 DAY = 86_400.0
@@ -40,6 +40,8 @@ class Shares:
         self._fixed = dict(fixed or {})
         self._entries: dict[str, list[tuple[float, float]]] = {}
         self._totals: dict[str, float] = {}
+        self.running: Callable[[str], float] = lambda _: 0.0
+        """Tells the seconds that an instance is using and :meth:`add` is told of when they have ended."""
 
     def add(self, instance: str, at: float, seconds: float) -> None:
         """``instance`` has used ``seconds`` more, which ended at ``at``."""
@@ -48,13 +50,11 @@ class Shares:
             self._totals[instance] = self._totals.get(instance, 0.0) + seconds
 
     def used(self, instance: str, at: float) -> float:
-        """Seconds that ``instance`` has used within the period that ends at ``at``."""
-        entries = self._entries.get(instance)
-        if not entries:
-            return 0.0
+        """Seconds that ``instance`` has used within the period that ends at ``at``, with what is running."""
+        entries = self._entries.get(instance, [])
         # Nothing is let go of here: another device may be at an earlier moment.
         over = 0 if self._period is None else bisect_left(entries, (at - self._period, 0.0))
-        left = self._totals[instance]
+        left = self._totals.get(instance, 0.0) + self.running(instance)
         for _, seconds in islice(entries, over):
             left -= seconds
         return max(0.0, round(left, 3))
@@ -87,7 +87,7 @@ class Shares:
         allocation = self._allocations.get(instance)
         if allocation is None or allocation <= 0 or self._period is None:
             return None
-        left = self._totals.get(instance, 0.0)
+        left = self._totals.get(instance, 0.0) + self.running(instance)
         for ended_at, seconds in self._entries.get(instance, []):
             left -= seconds
             if round(left, 3) < allocation:
