@@ -12,6 +12,8 @@ from qrun.cli import options
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from qrun.runtime.control import ControlChannel
+
 
 def backends(
     names: Annotated[
@@ -41,7 +43,7 @@ def backends(
     if save is not None and len(names or []) != 1:
         raise UsageError("--save writes one calibration.", "Name one backend: qrun backends NAME --save FILE")
     with ControlChannel(find_account(config.service_name(service, None))) as channel:
-        rows = read(channel, names or [])
+        rows = read(channel, names or [], batch_interactive_ttl=_told_of_batches(channel))
         if save is not None:
             _write(save, calibration(channel, rows[0]["name"]))
             say(f"wrote {save}")
@@ -52,10 +54,26 @@ def backends(
         _say_times_to_live(rows)
 
 
+def _told_of_batches(channel: ControlChannel) -> int | None:
+    """How long batches may idle, in seconds: IBM's interface has no place for it, the local service does."""
+    from qrun.local import process
+    from qrun.runtime.accounts import LOCAL
+
+    info = process.status() if channel.account.name == LOCAL else None
+    return None if info is None else int(process.overview(info)["plan"]["batch_interactive_ttl"])
+
+
 def _write(path: Path, document: dict[str, Any]) -> None:
     import json
 
-    path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+    from qrun.errors import UsageError
+
+    try:
+        path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} can't be written: {error.strerror}.", "Name a file in a folder that is there and yours."
+        ) from None
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
@@ -93,7 +111,8 @@ def _say_times_to_live(rows: list[dict[str, Any]]) -> None:
             rows[0][f"{name}_ttl"] for name in ("session_interactive", "batch_interactive", "max")
         )
     )
-    say(f"interactive time to live: session {session}, batch {batch}; maximum: {longest}")
+    documented = "" if rows[0]["batch_interactive_ttl_told"] else " (as documented)"
+    say(f"interactive time to live: session {session}, batch {batch}{documented}; maximum: {longest}")
 
 
 def _number(value: int | None) -> str:

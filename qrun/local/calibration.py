@@ -30,7 +30,7 @@ def install(path: Path) -> str:
         The device's name, which is the one in the file.
 
     Raises:
-        UsageError: It can't be read, or is no calibration.
+        UsageError: It can't be read, is no calibration, or none that a client could use.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -53,6 +53,7 @@ def install(path: Path) -> str:
             "Change backend_name in the file: a letter, then letters, digits, - and _; "
             "not 'mock…', and not a name of `qrun backends`.",
         )
+    _check_as_client(path, devices.Device(name, devices.told(name, configuration), properties))
     folder = devices.calibrations_folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     text = json.dumps({"configuration": configuration, "properties": properties})
@@ -73,6 +74,23 @@ def _check(configuration: dict[str, Any], properties: dict[str, Any]) -> None:
     for gate in properties["gates"]:
         if not all(0 <= int(qubit) < qubits for qubit in gate["qubits"]):
             raise ValueError(f"the gate {gate['gate']} is on qubits {gate['qubits']}")
+
+
+def _check_as_client(path: Path, device: devices.Device) -> None:
+    """Build the backend as clients and the simulation will: better refused here than in every job.
+
+    Raises:
+        UsageError: It can't be built.
+    """
+    from qrun.local.simulation.client_formats import target_of
+
+    try:
+        target_of(device)
+    except Exception as error:  # The client's models raise whatever comes to pass.
+        said = " ".join(str(error).split())
+        raise UsageError(
+            f"{path}: the client can't build a backend of it: {type(error).__name__}: {said}.", _HELP
+        ) from None
 
 
 def _configuration_of(properties: dict[str, Any]) -> dict[str, Any]:

@@ -95,8 +95,12 @@ def configuration(name: str) -> dict[str, Any]:
     catalogue = _catalogue()
     if name in catalogue.mocks:
         return {**configuration(catalogue.mocks[name]), "backend_name": name}
-    found = dict(catalogue.sources[name].configuration())
-    found.update(backend_name=name, simulator=False, local=False)
+    return told(name, catalogue.sources[name].configuration())
+
+
+def told(name: str, configuration: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as the service tells it of the device ``name``."""
+    found = {**configuration, "backend_name": name, "simulator": False, "local": False}
     for key, value in _REQUIRED.items():
         if found.get(key) is None:
             found[key] = value

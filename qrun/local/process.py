@@ -84,7 +84,7 @@ def start(wishes: Wishes | None = None, timeout: float = 30) -> ServiceInfo:
 
     Args:
         wishes: How it is to be set up; what is left open stays as it was the last time.
-        timeout: Seconds to wait for it.
+        timeout: Seconds to wait for a sign of it: that it answers, or a line in its log.
 
     Raises:
         ServiceError: It did not start.
@@ -94,15 +94,14 @@ def start(wishes: Wishes | None = None, timeout: float = 30) -> ServiceInfo:
     if (running := status()) is not None:
         _agree(folder, wishes)
         return running
-    deadline = time.monotonic() + timeout
-    with _starting(folder, deadline):
+    with _starting(folder, timeout):
         if (running := status()) is not None:
             _agree(folder, wishes)
             return running
         if wishes is not None:
             settings.save(folder, wishes.applied_to(settings.load(folder)))
         child = _spawn(folder)
-        return _wait_for(folder, child, deadline)
+        return _wait_for(folder, child, timeout)
 
 
 def _agree(folder: Path, wishes: Wishes | None) -> None:
@@ -168,7 +167,7 @@ def reset() -> bool:
     """
     folder = local_service_folder()
     stop()
-    with _starting(folder, time.monotonic() + 5), (folder / "lock").open("a+") as lock:
+    with _starting(folder, 5), (folder / "lock").open("a+") as lock:
         if not _comes_true(lambda: _locked(lock), time.monotonic() + 5):
             raise ServiceError("A local service runs in the foreground", "Stop it first.")
         found = [path for path in folder.iterdir() if path.is_file() and path.name not in _KEPT]
@@ -203,10 +202,10 @@ def environment(info: ServiceInfo) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _starting(folder: Path, deadline: float) -> Iterator[None]:
-    """Be the only one on this folder that starts a service."""
+def _starting(folder: Path, patience: float) -> Iterator[None]:
+    """Be the only one on this folder that starts a service. Waits as :func:`_comes_true_in` does."""
     with os.fdopen(os.open(folder / "start.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
-        if not _comes_true(lambda: _locked(file), deadline):
+        if not _comes_true_in(folder, lambda: _locked(file), patience):
             raise ServiceError("Another start of the local service does not come to its end", _HINT)
         yield
 
@@ -239,7 +238,7 @@ def _child_environment(folder: Path) -> dict[str, str]:
     return variables
 
 
-def _wait_for(folder: Path, child: subprocess.Popen[bytes], deadline: float) -> ServiceInfo:
+def _wait_for(folder: Path, child: subprocess.Popen[bytes], patience: float) -> ServiceInfo:
     found: list[ServiceInfo] = []
 
     def ready() -> bool:
@@ -249,7 +248,7 @@ def _wait_for(folder: Path, child: subprocess.Popen[bytes], deadline: float) -> 
         # to answer.
         return bool(found) or (child.poll() is not None and _lock_holder(folder) is None)
 
-    if _comes_true(ready, deadline) and found:
+    if _comes_true_in(folder, ready, patience) and found:
         # It lives on without this process; so Python shall not warn, at the end, that it does.
         child.returncode = 0
         return found[0]
@@ -289,6 +288,28 @@ def _lock_holder(folder: Path) -> int | None:
     except FileNotFoundError:
         pass
     return None
+
+
+def _comes_true_in(folder: Path, condition: Callable[[], bool], patience: float) -> bool:
+    """Whether ``condition`` comes true before the service's log has stood still for ``patience`` seconds.
+
+    A start that goes on writes to it, however long it takes; killed and begun anew it would never end.
+    """
+    log = folder / "service.log"
+    while True:
+        length = _length(log)
+        if _comes_true(lambda: condition() or _length(log) != length, time.monotonic() + patience):  # noqa: B023
+            if condition():
+                return True
+        else:
+            return False
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _comes_true(condition: Callable[[], bool], deadline: float) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 
+from qrun.errors import ServiceError
+
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE devices (name TEXT PRIMARY KEY, clock_offset REAL NOT NULL);
@@ -64,11 +66,14 @@ def migrate(db: sqlite3.Connection) -> None:
     """Bring the tables to the newest version; a step that does not come to its end leaves nothing behind.
 
     Raises:
-        RuntimeError: They are of a newer version than this program knows.
+        ServiceError: They are of a newer version than this program knows.
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
-        raise RuntimeError("the local service's state was written by a newer qrun; install that one again")
+        raise ServiceError(
+            "The state of the local service was written by a newer qrun",
+            "Install that one again; or give this one a state of its own with another QRUN_HOME.",
+        )
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
         try:
             db.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")

@@ -9,6 +9,8 @@ import logging
 import os
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,12 +30,18 @@ _log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 _CLOSING_SECONDS = 2
+PROGRESS_SECONDS = 5.0
+"""Between two lines of the log while the service starts; well below what a start is waited for."""
+_LEAST_WORK_SECONDS = 0.01
+"""Processor time in between that a start takes which goes on; one that hangs takes next to none."""
 
 
 def run(folder: Path) -> None:
     """Serve the state in ``folder`` until a signal says to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    up = threading.Event()
+    threading.Thread(target=_tell_of_progress, args=(up,), name="start", daemon=True).start()
     chosen = settings.load(folder)
     store = Store(folder / "state.sqlite")
     instance = _instance(store)
@@ -44,6 +52,7 @@ def run(folder: Path) -> None:
     place = folder / "service.json"
 
     def announce() -> None:
+        up.set()
         started = datetime.now(timezone.utc).isoformat(timespec="seconds")
         about = {"url": url, "pid": os.getpid(), "instance": instance, "version": qrun.__version__}
         write_private(place, json.dumps({**about, "started_at": started}) + "\n")
@@ -66,8 +75,21 @@ def run(folder: Path) -> None:
     try:
         _Server(config, announce).run(sockets=[listener])
     finally:
+        up.set()
         place.unlink(missing_ok=True)
     _log.info("stopped")
+
+
+def _tell_of_progress(up: threading.Event) -> None:
+    """Log now and then that the start goes on, as long as it does: who waits for it looks at the log.
+
+    A large state takes minutes to be checked after a crash, or to be brought to a newer form.
+    """
+    began, worked = time.monotonic(), time.process_time()
+    while not up.wait(PROGRESS_SECONDS):
+        if time.process_time() - worked > _LEAST_WORK_SECONDS:
+            _log.info("reading the state, for %.0f s by now", time.monotonic() - began)
+        worked = time.process_time()
 
 
 class _Server(uvicorn.Server):

@@ -96,6 +96,7 @@ class LocalService:
             period=self.plan.period_seconds,
             fixed=self.settings.background.fractions(),
         )
+        self._shares.running = self._running_use
         self._desks: dict[str, Desk] = {}
         self._devices_of_sessions: dict[str, str] = {}
         self._accepting: dict[str, tuple[JobRecord, bytes | None]] = {}
@@ -111,6 +112,8 @@ class LocalService:
     async def start(self) -> None:
         """Take up the state that there is: what ran when the service stopped is queued again."""
         self._workers.start()
+        for name in sorted(set(self.plan.names_devices([])) - set(device_names())):
+            _log.warning("plan %s names a device that is not there: %s", self.plan.name, name)
         self._write(_drop_orphans)
         self._write(drop_needless_events)
         await self.durable()
@@ -167,7 +170,7 @@ class LocalService:
         desk = self._own_desk(job.device)
         self._check_session(job)
         limit = self.plan.limit_seconds
-        if limit is not None and (used := self.usage().consumed) >= limit:
+        if limit is not None and not is_mock(job.device) and (used := self.usage().consumed) >= limit:
             raise limit_reached(used, limit)
         job = replace(job, id=_new_job_id())
         if len(params) > _LARGE:
@@ -364,7 +367,9 @@ class LocalService:
 
     def device_names(self, *, mocks: bool = False) -> list[str]:
         """The devices of the instance, in the order they are listed in; their mocks last where asked for."""
-        names = self.plan.names_devices(device_names())
+        known = device_names()
+        # One whose calibration was deleted since the plan was read is not there any more.
+        names = [name for name in self.plan.names_devices(known) if name in known]
         return list(dict.fromkeys([*names, *map(mock_of, names)])) if mocks else names
 
     def desks(self) -> list[Desk]:
@@ -377,12 +382,23 @@ class LocalService:
         return desk.machine.queue_length(desk.clock.now())
 
     def usage(self) -> InstanceUsage:
-        """What the instance has used within its period, up to now."""
+        """What the instance has used within its period, up to now; with what is running."""
+        if not self._stopped:
+            for desk in filter(_is_used, self._desks.values()):
+                desk.settle()
         now = time.time()
+        self._shares.forget_before(min([now, *(desk.clock.now() for desk in self._desks.values())]))
         consumed = self._shares.used(OWN, now)
-        limit = self.plan.limit_seconds
-        reached = self._shares.reached(OWN, now) or (limit is not None and consumed >= limit)
+        bounds = (self.plan.allocation_seconds, self.plan.limit_seconds)
+        reached = any(bound is not None and consumed >= bound for bound in bounds)
         return InstanceUsage(consumed, self._period_start(now), now, reached)
+
+    def _running_use(self, instance: str) -> float:
+        """Seconds that are being used on the devices, of which shares are told when they have ended."""
+        if instance != OWN:
+            return 0.0
+        desks = filter(_is_used, self._desks.values())
+        return sum(desk.machine.running_use(desk.clock.now()) for desk in desks)
 
     def _period_start(self, now: float) -> float | None:
         period = self.plan.period_seconds
@@ -490,6 +506,13 @@ class LocalService:
         desk.do(lambda at: desk.machine.prepared(job, at, qpu_seconds=prepared.qpu_seconds))
 
     async def _fail(self, desk: Desk, job: str, reason: str, code: int | None) -> None:
+        """Let a job fail that could not be computed; it uses nothing of the QPU (M11).
+
+        That goes for the simulator's own failures too, late as they come: a fault of the system costs its
+        user nothing (facts F1), and there is no device here that could fail under the lock. What is charged
+        of a job that does not complete is one that is cancelled on the QPU or runs too long. The machine can
+        do the other as well: see ``failure`` of :meth:`DeviceScheduler.prepared`.
+        """
         if self._stopped or job not in desk.machine.state.jobs:
             return
         # A program may quote what it was sent, which need not be writable.
@@ -546,6 +569,11 @@ class LocalService:
                 CODE_INTERNAL,
                 "Free space on the disk.",
             ) from error
+
+
+def _is_used(desk: Desk) -> bool:
+    """Whether something is there that may cost; a dry run doesn't."""
+    return bool(desk.machine.state.workloads or desk.machine.state.jobs) and not is_mock(desk.name)
 
 
 def _closed() -> Refusal:

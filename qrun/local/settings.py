@@ -5,6 +5,7 @@ Kept as JSON beside the state, so that a service that died comes back as it was.
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 from qrun.errors import UsageError
 from qrun.local.clock import Pace
+from qrun.local.devices import device_names
 from qrun.local.identity import write_private
 from qrun.local.scheduling.background import LEVELS, Background
 from qrun.local.scheduling.plans import PLANS, Plan
@@ -32,6 +34,8 @@ _WHOLE = {"max_ttl", "session_interactive_ttl", "batch_interactive_ttl", "unused
 _AMOUNTS = {"allocation_seconds", "limit_seconds", "price_per_second"}
 _LISTS = {"devices", "extra_devices"}
 _PLAN_KEYS = sorted({"name", "base", "sessions", "period_days", *_WHOLE, *_AMOUNTS, *_LISTS})
+_MOST_NAMED = 5
+"""Devices that a hint lists."""
 _BACKGROUND_KEYS = sorted({"name", "base", "jobs_per_hour", "mean_seconds", "seed"})
 
 
@@ -163,7 +167,7 @@ def plan_called(name: str) -> Plan:
         elif key in _AMOUNTS:
             changes[key] = _amount(path, key, value)
         elif key in _LISTS:
-            changes[key] = _names(path, key, value)
+            changes[key] = _devices(path, key, value)
         elif key == "period_days":
             # TOML has no null: 0 says that there is no period.
             changes[key] = None if value == 0 else _whole(path, key, value)
@@ -243,7 +247,16 @@ def _amount(path: Path, key: str, value: Any) -> float:
     return value
 
 
-def _names(path: Path, key: str, value: Any) -> tuple[str, ...]:
+def _devices(path: Path, key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise UsageError(f"{path}: {key} is {value!r}.", "It must be a list of names.")
+    known = device_names()
+    for name in value:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"Did you mean {near[0]!r}? " if near else ""
+            raise UsageError(
+                f"{path}: {key} names a device {name!r} that is not there.",
+                f"{meant}Known: {', '.join(known[:_MOST_NAMED])}, …; see: qrun backends --service local",
+            )
     return tuple(value)

@@ -24,6 +24,8 @@ Operation = Callable[[sqlite3.Connection], None]
 
 _JOB_COLUMNS = ", ".join(JobRecord.__dataclass_fields__)
 _BUSY_SECONDS = 30.0
+_SQLITE_ERROR = 1
+"""SQLite's generic result code (sqlite3.SQLITE_ERROR, of Python 3.11)."""
 _NOT_ON_A_MOCK = "device NOT GLOB 'mock*'"
 """Dry runs are listed where they are asked for alone, and cost nothing. Only mocks have such a name."""
 
@@ -59,6 +61,41 @@ def _check(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(str(found).replace("\n", " "))
 
 
+def _mark(path: Path) -> Path:
+    """The file that says how the state was when it was put down in good order.
+
+    Looking at every page of gigabytes takes minutes, so it is done where the state may have suffered alone:
+    after a crash, and where the file is not the one that was put down.
+    """
+    return path.with_suffix(".sound")
+
+
+def _stamp(path: Path) -> str | None:
+    """What tells the state from any other; None while there are writes that are not in the file itself."""
+    log = path.with_name(path.name + "-wal")
+    if not path.is_file() or (log.exists() and log.stat().st_size > 0):
+        return None
+    about = path.stat()
+    return f"{about.st_size} {about.st_mtime_ns} {about.st_ino}"
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> ServiceError:
+    # A SQLITE_ERROR is of tables that are not as they should be. The other operational ones are of the disk,
+    # of rights, or of who else has the file open: the state itself may be as good as ever.
+    # Python 3.10 does not tell which it is.
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(error, sqlite3.OperationalError) and code != _SQLITE_ERROR:
+        return ServiceError(
+            f"The state of the local service, {path}, can't be opened: {error}",
+            "Nothing is lost. Free space on the disk, look at the rights of that file and whether another "
+            "process holds it; then start again.",
+        )
+    return ServiceError(
+        f"The state of the local service, {path}, can't be used: {error}",
+        "Put back a copy of that file, or begin anew with: qrun local reset",
+    )
+
+
 class Store:
     """Jobs, sessions and the event record.
 
@@ -69,20 +106,20 @@ class Store:
         path: The file.
 
     Raises:
-        ServiceError: It is damaged, or no database.
+        ServiceError: It can't be opened, is damaged, no database, or that of a newer qrun.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            sound = _mark(path).exists() and _mark(path).read_text(encoding="utf-8") == _stamp(path)
             writer = _open(path)
             migrate(writer)
-            _check(writer)
+            if not sound:
+                _check(writer)
+            _mark(path).unlink(missing_ok=True)
         except sqlite3.DatabaseError as error:
-            raise ServiceError(
-                f"The state of the local service, {path}, can't be used: {error}",
-                "Put back a copy of that file, or begin anew with: qrun local reset",
-            ) from None
+            raise _unusable(path, error) from None
         path.chmod(0o600)
         self._reader = _open(path)
         self._asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
@@ -110,6 +147,9 @@ class Store:
         self._asked.put(None)
         self._thread.join()
         self._reader.close()
+        if self._failure is None and (stamp := _stamp(self._path)) is not None:
+            with contextlib.suppress(OSError):  # Then the next start looks at every page.
+                _mark(self._path).write_text(stamp, encoding="utf-8")
 
     def _write_all(self, db: sqlite3.Connection) -> None:
         going_on = True

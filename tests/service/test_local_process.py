@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from qrun.errors import ServiceError
 from qrun.local import process
 from tests.service.plain_client import client_of, sampler_job, wait
 
@@ -196,3 +197,15 @@ def test_the_service_process_does_not_import_qiskit() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
     assert "fastapi" in loaded
     assert not {"qiskit", "qiskit_ibm_runtime", "qiskit_aer", "numpy"} & set(loaded)
+
+
+def test_a_start_that_goes_on_is_waited_for_and_one_that_hangs_is_not(tmp_path: Path) -> None:
+    """However long a large state takes to be read, its reader is not killed; it says that it goes on."""
+    log = tmp_path / "service.log"
+    goes_on = "import sys, time\nfor _ in range(30): open(sys.argv[1], 'a').write('.\\n'); time.sleep(0.1)"
+    hangs = "import time; time.sleep(600)"
+    for program, said in ((goes_on, "did not start"), (hangs, "did not answer in time")):
+        child = subprocess.Popen([sys.executable, "-c", program, str(log)])
+        with pytest.raises(ServiceError, match=said):
+            process._wait_for(tmp_path, child, 1.5)
+        assert child.poll() is not None

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from qrun.local.clock import Pace
+from qrun.local.devices import mock_of
 from qrun.local.overview import overview
 from qrun.local.refusal import Refusal
-from qrun.local.scheduling import Background
+from qrun.local.scheduling import Background, DeviceScheduler
 from qrun.local.scheduling.plans import PLANS, Plan
 from qrun.local.service import LocalService
 from qrun.local.settings import Settings
@@ -57,8 +58,50 @@ def test_at_the_limit_jobs_are_refused(tmp_path: Path) -> None:
         with pytest.raises(Refusal, match="exceeds its limit") as refused:
             await submit(service, 1)
         assert refused.value.status == 409
+        # A dry run costs nothing.
+        await ended(service, await submit(service, 1, device=mock_of(DEVICE)))
 
     tell(tmp_path / "s.sqlite", story, settings=Settings(plan=Plan("capped", limit_seconds=10)))
+
+
+def test_a_session_that_is_active_counts_towards_the_limit(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        session = await service.open_session(DEVICE, "dedicated", None)
+        await ended(service, await submit(service, 10, session))
+        assert service.session(session)[1].state == "active"
+        assert service.usage().consumed >= 11  # Its classical stage with it (M7).
+        assert service.usage().reached
+        with pytest.raises(Refusal, match="exceeds its limit"):
+            await submit(service, 1, session)
+
+    tell(tmp_path / "s.sqlite", story, settings=Settings(plan=Plan("capped", limit_seconds=11)))
+
+
+def test_at_the_allocation_other_devices_wait_also_while_a_session_is_active(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        session = await service.open_session(DEVICE, "dedicated", None)
+        await ended(service, await submit(service, 10, session))
+        waits = await submit(service, 1, device="fake_manila")
+        await ended(service, await submit(service, 1, session))  # What is active goes on.
+        assert service.usage().reached
+        assert service.job(waits).status == "Queued"
+        await service.cancel_session(session)
+        await asyncio.sleep(0.1)
+        assert service.job(waits).status == "Queued"
+
+    tell(tmp_path / "s.sqlite", story, settings=Settings(plan=Plan("small", allocation_seconds=11)))
+
+
+def test_what_holds_the_qpu_counts_towards_the_usage_of_the_instance() -> None:
+    for workload in (None, "b"):
+        device = DeviceScheduler()
+        device.open_workload("b", 0, mode="batch")
+        device.submit("x", 0, workload=workload)
+        device.prepared("x", 0, qpu_seconds=8)
+        device.advance(5)
+        assert device.running_use(5) == 4
+        device.advance(9)
+        assert device.running_use(9) == 0
 
 
 def test_a_device_that_the_plan_leaves_out_is_not_there(tmp_path: Path) -> None:
@@ -70,6 +113,15 @@ def test_a_device_that_the_plan_leaves_out_is_not_there(tmp_path: Path) -> None:
             await service.open_session(DEVICE, "batch", None)
 
     tell(tmp_path / "s.sqlite", story, settings=Settings(plan=Plan("small", devices=("fake_manila",))))
+
+
+def test_a_device_of_the_plan_that_is_gone_does_not_hide_the_others(tmp_path: Path) -> None:
+    async def story(service: LocalService) -> None:
+        assert service.device_names() == ["fake_manila"]
+        await ended(service, await submit(service, 1, device="fake_manila"))
+
+    plan = Plan("old", devices=("fake_manila", "gone"), extra_devices=("lost",))
+    tell(tmp_path / "s.sqlite", story, settings=Settings(plan=plan))
 
 
 def test_a_busy_queue_costs_no_real_time_and_shows_as_time_in_the_queue(tmp_path: Path) -> None:
@@ -122,7 +174,6 @@ def test_the_overview_tells_of_sessions_and_their_countdowns(tmp_path: Path) -> 
         await ended(service, job)
         told = overview(service)
         assert told["plan"]["name"] == "local"
-        assert told["usage"]["consumed_seconds"] == 0  # A window that has not ended.
         (device,) = told["devices"]
         assert device["queue"] == {"length": 1, "own": 1, "others": 0, "first": [waiting]}
         (shown,) = device["workloads"]
@@ -130,6 +181,7 @@ def test_the_overview_tells_of_sessions_and_their_countdowns(tmp_path: Path) -> 
         assert 58 < shown["interactive_ttl_left"] <= 60
         assert 28_790 < shown["max_ttl_left"] <= 28_797.5
         assert shown["usage_seconds"] >= 3
+        assert 3 <= told["usage"]["consumed_seconds"] <= shown["usage_seconds"]
         json.dumps(told)
 
     tell(tmp_path / "s.sqlite", story)

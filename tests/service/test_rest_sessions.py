@@ -157,6 +157,10 @@ def test_workloads_lists_jobs_and_sessions_together(api: httpx.Client, submit: S
     page = api.get("/workloads", params={"limit": 1, "next": 1}).json()
     assert [line["id"] for line in page["workloads"]] == [batch]
     assert page["previous"]["href"].endswith("previous=0")
+    page = api.get(
+        "/workloads", params={"limit": 1, "sort": "createdAt", "backend": "ideal", "next": 1}
+    ).json()
+    assert page["previous"]["href"] == "/v1/workloads?limit=1&sort=createdAt&backend=ideal&previous=0"
     listed = {line["id"]: line for line in api.get("/workloads", params={"limit": 50}).json()["workloads"]}
     assert listed[batch]["mode"] == "batch"
     assert listed[batch]["status"] == "completed"

@@ -34,14 +34,14 @@ def test_a_plan_of_ones_own_begins_with_another(tmp_path: Path) -> None:
         written(
             tmp_path,
             'name = "internal"\nbase = "payg"\nallocation_seconds = 3600\nlimit_seconds = 7200.5\n'
-            'session_interactive_ttl = 300\nperiod_days = 0\nextra_devices = ["test_eagle"]\n'
+            'session_interactive_ttl = 300\nperiod_days = 0\nextra_devices = ["fake_manila"]\n'
             'devices = ["ideal"]\n',
         )
     )
     assert (plan.name, plan.allocation_seconds, plan.limit_seconds) == ("internal", 3600, 7200.5)
     assert (plan.price_per_second, plan.period_days) == (1.6, None)
     assert (plan.rules.session_interactive_ttl, plan.rules.max_ttl) == (300, 28_800)
-    assert plan.names_devices(["fake_fez", "ideal"]) == ["ideal", "test_eagle"]
+    assert plan.names_devices(["fake_fez", "ideal"]) == ["ideal", "fake_manila"]
 
 
 def test_other_users_of_ones_own(tmp_path: Path) -> None:
@@ -67,12 +67,20 @@ def test_other_users_of_ones_own(tmp_path: Path) -> None:
         ("sessions = 1", "sessions is 1"),
         ('base = "gold"', "base is 'gold'"),
         ("devices = [1]", "devices is"),
+        ('devices = ["fake_fes"]', r"mine.toml: devices names a device 'fake_fes'"),
+        ('extra_devices = ["nope"]', r"mine.toml: extra_devices names a device 'nope'"),
         ("name = !\nx = 1", "line 1, column"),
     ],
 )
 def test_what_is_wrong_with_a_plan_is_told(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         plan_called(written(tmp_path, text))
+
+
+def test_a_device_that_is_nearly_right_is_suggested(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as wrong:
+        plan_called(written(tmp_path, 'devices = ["fake_manilla"]'))
+    assert "Did you mean 'fake_manila'?" in (wrong.value.hint or "")
 
 
 def test_what_is_wrong_with_other_users_is_told(tmp_path: Path) -> None:

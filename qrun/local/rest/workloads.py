@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.datastructures import QueryParams
@@ -61,12 +62,17 @@ async def list_workloads(request: Request) -> Response:
         "total_count": count,
         "limit": limit,
     }
-    base = f"/v1/workloads?limit={limit}"
     if start + limit < count:
-        answer["next"] = {"href": f"{base}&next={start + limit}"}
+        answer["next"] = {"href": _page(query, limit, "next", start + limit)}
     if start > 0:
-        answer["previous"] = {"href": f"{base}&previous={max(0, start - limit)}"}
+        answer["previous"] = {"href": _page(query, limit, "previous", max(0, start - limit))}
     return JSONResponse(answer)
+
+
+def _page(query: QueryParams, limit: int, way: str, start: int) -> str:
+    """Another page of what ``query`` asks for, with its filters and its order."""
+    kept = [(key, value) for key, value in query.multi_items() if key not in ("limit", "next", "previous")]
+    return f"/v1/workloads?{urlencode([('limit', limit), *kept, (way, start)])}"
 
 
 def _fitting(query: QueryParams, rows: Iterable[WorkloadRow]) -> Iterator[WorkloadRow]:

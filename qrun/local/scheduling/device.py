@@ -27,7 +27,6 @@ from qrun.local.scheduling.events import (
     WorkloadClosed,
     WorkloadInactivated,
     WorkloadOpened,
-    WorkloadSpared,
 )
 from qrun.local.scheduling.history import WorkloadHistory
 from qrun.local.scheduling.rules import Rules
@@ -129,8 +128,6 @@ class DeviceScheduler:
         if workload is not None and not self.accepts(workload):
             raise NotAccepting(workload)
         limit = min(limit_seconds or self.rules.max_job_seconds, self.rules.max_job_seconds)
-        if workload is not None:
-            self._end_idleness(self.state.workloads[workload], at)
         if not self._shares.reached(instance, at):
             self._let_others_come(at)
         self._emit(JobQueued(at, workload, job, limit, instance))
@@ -202,10 +199,9 @@ class DeviceScheduler:
     def skip(self, to: float, seconds: float) -> list[Event]:
         """Let time pass, ``seconds`` of which nobody has lived through: the clock jumped over them.
 
-        They count for what waits for the device, and so towards the maximum TTL of a session or batch that
-        has jobs, running or queued: on a real device it would have waited as long. They do not count for one
-        that has no job, neither towards its maximum TTL nor towards the close of an unused one: there it is
-        the client that is waited for, and a client's own time is never scaled.
+        They count towards the maximum TTL of a session or batch, which runs from its first job's start and
+        never pauses (M15): its timestamps keep to it. They do not count towards the close of one that never
+        had a job: there it is the client that is waited for, and a client's own time is never scaled.
         """
         if seconds > 0 and self.state.workloads:
             self._emit(TimeSkipped(self.state.now, None, seconds))
@@ -256,6 +252,18 @@ class DeviceScheduler:
         if held is None or held.id != job:
             return 0.0
         return round(max(0.0, min(at - held.on_qpu_at, held.qpu_seconds, held.limit_seconds)), 3)
+
+    def running_use(self, at: float) -> float:
+        """Seconds of the instance's usage up to ``at`` that have not ended, and that no share counts yet.
+
+        Active windows of sessions, and the time that a job of a batch or of none holds the QPU.
+        """
+        histories = (held.history for held in self.state.workloads.values())
+        seconds = sum(workload_usage(history, at) - workload_usage(history) for history in histories)
+        holder = self.state.on_qpu
+        if holder is not None and holder.workload is None and holder.instance == OWN:
+            seconds += self.used_so_far(holder.id, at)
+        return round(seconds, 3)
 
     def accepts(self, workload: str) -> bool:
         """Whether a job may be submitted to this session or batch."""
@@ -495,7 +503,6 @@ class DeviceScheduler:
         history = workload.history
         if history.accepting_jobs or workload.jobs or history.state == "closed":
             return
-        self._end_idleness(workload, at)
         reason = r.REASON_CLOSED_EARLY if history.state == "open" else r.REASON_CLOSED
         self._emit(WorkloadClosed(at, workload.id, reason))
 
@@ -510,18 +517,11 @@ class DeviceScheduler:
     ) -> None:
         """Close it now: its queued jobs end with ``outcome``, its running ones go on."""
         queued = list(workload.queued.values())
-        self._end_idleness(workload, at)
         self._emit(WorkloadClosed(at, workload.id, reason))
         for job in queued:
             self._emit(JobFinished(at, workload.id, job.id, outcome, job_reason, job_code))
 
     # ---------------------------------------------------------------- the record
-
-    def _end_idleness(self, workload: Workload, at: float) -> None:
-        """It gets a job or ends: write down what was skipped while it had none."""
-        seconds = self.state.skipped - workload.idle_mark
-        if workload.idle_since is not None and seconds > 0:
-            self._emit(WorkloadSpared(at, workload.id, seconds))
 
     def _emit(self, event: Event) -> None:
         self._events.append(event)

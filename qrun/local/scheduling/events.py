@@ -137,10 +137,7 @@ class WorkloadInactivated(WorkloadEvent):
 
 @dataclass(frozen=True)
 class WorkloadSpared(WorkloadEvent):
-    """While it had no job, ``seconds`` of modelled waiting for others were skipped; its client lived none.
-
-    Comes when that is over: when it gets a job, or is closed.
-    """
+    """How much was skipped while it had no job. In the record of an older qrun alone, and without effect."""
 
     kind = "workload_spared"
     seconds: float

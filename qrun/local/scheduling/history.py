@@ -24,7 +24,6 @@ from qrun.local.scheduling.events import (
     WorkloadEvent,
     WorkloadInactivated,
     WorkloadOpened,
-    WorkloadSpared,
 )
 
 WorkloadState = Literal["open", "active", "inactive", "closed"]
@@ -106,8 +105,6 @@ class WorkloadHistory:
     """Start of the active window that has not ended: it outlives closing while jobs still run (M7)."""
     windows_seconds: float = 0.0
     """Length of all its active windows that have ended."""
-    spared_seconds: float = 0.0
-    """Skipped time since its first job's start that does not count towards its maximum TTL."""
 
     @classmethod
     def of(cls, workload: str, events: Iterable[Event]) -> WorkloadHistory:
@@ -121,6 +118,8 @@ class WorkloadHistory:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WorkloadHistory:
         """The history that :meth:`to_dict` made ``data`` of."""
+        # Older ones have a field more: then skipped time was taken off the maximum TTL.
+        data = {key: value for key, value in data.items() if key != "spared_seconds"}
         return cls(**{**data, "timestamps": [(state, at) for state, at in data["timestamps"]]})
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,7 +169,8 @@ class WorkloadHistory:
                 if event.job in self.running:
                     self.last_job_completed = event.at
                 locked_at = self.running.pop(event.job, None)
-                self.job_qpu_seconds += 0.0 if locked_at is None else event.at - locked_at
+                # Rounded as each job's own usage is, so that a batch is the sum of what its jobs say (M8).
+                self.job_qpu_seconds += 0.0 if locked_at is None else round(event.at - locked_at, 3)
                 self._forget_requeued(event.job)
                 if self.state == "closed":
                     self._end_window(event.at)
@@ -187,9 +187,6 @@ class WorkloadHistory:
             case WorkloadInactivated():
                 self._enter("inactive", event.at, event.reason)
                 self._end_window(event.at)
-            case WorkloadSpared():
-                if self.first_started_at is not None:
-                    self.spared_seconds += event.seconds
             case WorkloadAccepting():
                 self.accepting_jobs = event.accepting
             case WorkloadClosed():

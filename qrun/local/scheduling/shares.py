@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import islice
 
 DAY = 86_400.0
 
@@ -39,6 +40,8 @@ class Shares:
         self._fixed = dict(fixed or {})
         self._entries: dict[str, list[tuple[float, float]]] = {}
         self._totals: dict[str, float] = {}
+        self.running: Callable[[str], float] = lambda _: 0.0
+        """Tells the seconds that an instance is using and :meth:`add` is told of when they have ended."""
 
     def add(self, instance: str, at: float, seconds: float) -> None:
         """``instance`` has used ``seconds`` more, which ended at ``at``."""
@@ -47,15 +50,24 @@ class Shares:
             self._totals[instance] = self._totals.get(instance, 0.0) + seconds
 
     def used(self, instance: str, at: float) -> float:
-        """Seconds that ``instance`` has used within the period that ends at ``at``."""
-        entries = self._entries.get(instance)
-        if not entries:
-            return 0.0
-        if self._period is not None and entries[0][0] < at - self._period:
-            over = bisect_left(entries, (at - self._period, 0.0))
-            del entries[:over]
-            self._totals[instance] = sum(seconds for _, seconds in entries)
-        return round(self._totals[instance], 3)
+        """Seconds that ``instance`` has used within the period that ends at ``at``, with what is running."""
+        entries = self._entries.get(instance, [])
+        # Nothing is let go of here: another device may be at an earlier moment.
+        over = 0 if self._period is None else bisect_left(entries, (at - self._period, 0.0))
+        left = self._totals.get(instance, 0.0) + self.running(instance)
+        for _, seconds in islice(entries, over):
+            left -= seconds
+        return max(0.0, round(left, 3))
+
+    def forget_before(self, moment: float) -> None:
+        """Let go of what has left the period that ends at ``moment``: no device is at an earlier one."""
+        if self._period is None:
+            return
+        for instance, entries in self._entries.items():
+            over = bisect_left(entries, (moment - self._period, 0.0))
+            if over:
+                del entries[:over]
+                self._totals[instance] = sum(seconds for _, seconds in entries)
 
     def fraction(self, instance: str, at: float) -> float:
         """The part of its allocation that ``instance`` has used; 1 and more at its limit."""
@@ -75,7 +87,7 @@ class Shares:
         allocation = self._allocations.get(instance)
         if allocation is None or allocation <= 0 or self._period is None:
             return None
-        left = self._totals.get(instance, 0.0)
+        left = self._totals.get(instance, 0.0) + self.running(instance)
         for ended_at, seconds in self._entries.get(instance, []):
             left -= seconds
             if round(left, 3) < allocation:

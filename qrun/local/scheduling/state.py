@@ -28,7 +28,6 @@ from qrun.local.scheduling.events import (
     WorkloadEvent,
     WorkloadInactivated,
     WorkloadOpened,
-    WorkloadSpared,
 )
 from qrun.local.scheduling.history import WorkloadHistory
 
@@ -83,7 +82,7 @@ class Workload:
     idle_since: float | None = None
     """When it came to have no job: ITTL counts from here, and so does the close of an unused one."""
     idle_mark: float = 0.0
-    """Seconds that had been skipped on the device by then: what is skipped later does not count for it."""
+    """Seconds that had been skipped on the device by then: what is skipped later does not close it unused."""
 
     @property
     def dedicated(self) -> bool:
@@ -205,10 +204,6 @@ class DeviceState:
         match event:
             case WorkloadOpened():
                 workload.idle_since, workload.idle_mark = event.at, self.skipped
-            case WorkloadSpared():
-                if workload.idle_since is not None:
-                    workload.idle_since += event.seconds
-                workload.idle_mark = self.skipped
             case WorkloadActivated():
                 self.active[workload.id] = workload
             case WorkloadInactivated() | WorkloadClosed():

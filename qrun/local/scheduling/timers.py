@@ -41,7 +41,7 @@ class Timer:
 class WorkloadTimers:
     """The next time to live that runs out, of any number of sessions and batches.
 
-    Those without a job are kept apart, by what is left of their time: for them skipped time does not count
+    What waits for a client is kept apart, by what is left of its time: for it skipped time does not count
     (see :meth:`DeviceScheduler.skip`), so a skip moves all of them at once.
 
     Args:
@@ -50,8 +50,8 @@ class WorkloadTimers:
 
     def __init__(self, unused_close: float) -> None:
         self._unused_close = unused_close
-        self._busy: list[tuple[float, TimerKind, str, int]] = []
-        self._idle: list[tuple[float, TimerKind, str, int]] = []
+        self._fixed: list[tuple[float, TimerKind, str, int]] = []
+        self._moved: list[tuple[float, TimerKind, str, int]] = []
         self._current: dict[str, int] = {}
         self._count = 0
 
@@ -59,12 +59,12 @@ class WorkloadTimers:
         """``workload`` has changed."""
         self._count += 1
         self._current[workload.id] = self._count
-        heap = self._busy if workload.idle_since is None else self._idle
         for at, kind in self._due(workload):
-            heapq.heappush(heap, (at, kind, workload.id, self._count))
-        if len(heap) > 4 * len(self._current) + 64:
-            heap[:] = [entry for entry in heap if self._holds(entry)]
-            heapq.heapify(heap)
+            heapq.heappush(self._heap_of(kind), (at, kind, workload.id, self._count))
+        for heap in (self._fixed, self._moved):
+            if len(heap) > 4 * len(self._current) + 64:
+                heap[:] = [entry for entry in heap if self._holds(entry)]
+                heapq.heapify(heap)
 
     def forget(self, workload: str) -> None:
         """``workload`` is over."""
@@ -77,7 +77,7 @@ class WorkloadTimers:
             skipped: Seconds that have been skipped on the device, ever.
         """
         firsts = []
-        for heap, later in ((self._busy, 0.0), (self._idle, skipped)):
+        for heap, later in ((self._fixed, 0.0), (self._moved, skipped)):
             while heap and not self._holds(heap[0]):
                 heapq.heappop(heap)
             if heap:
@@ -87,8 +87,11 @@ class WorkloadTimers:
 
     def due(self, workload: Workload, skipped: float) -> list[tuple[float, TimerKind]]:
         """When which of the times to live of ``workload`` run out."""
-        later = 0.0 if workload.idle_since is None else skipped
-        return [(at + later, kind) for at, kind in self._due(workload)]
+        due = list(self._due(workload))
+        return [(at if kind is TimerKind.MAX_TTL else at + skipped, kind) for at, kind in due]
+
+    def _heap_of(self, kind: TimerKind) -> list[tuple[float, TimerKind, str, int]]:
+        return self._fixed if kind is TimerKind.MAX_TTL else self._moved
 
     def _holds(self, entry: tuple[float, TimerKind, str, int]) -> bool:
         return self._current.get(entry[2]) == entry[3]
@@ -97,15 +100,12 @@ class WorkloadTimers:
         history = workload.history
         if history.state == "closed":
             return
-        begun = history.first_started_at
+        if history.first_started_at is not None:
+            yield history.first_started_at + history.max_ttl, TimerKind.MAX_TTL
         if workload.idle_since is None:
-            if begun is not None:
-                yield begun + history.max_ttl + history.spared_seconds, TimerKind.MAX_TTL
             return
-        mark = workload.idle_mark
-        if begun is not None:
-            yield begun + history.max_ttl + history.spared_seconds - mark, TimerKind.MAX_TTL
+        begins = workload.idle_since - workload.idle_mark
         if history.state == "active":
-            yield workload.idle_since + history.interactive_ttl - mark, TimerKind.INTERACTIVE_TTL
+            yield begins + history.interactive_ttl, TimerKind.INTERACTIVE_TTL
         elif history.state == "open":
-            yield workload.idle_since + self._unused_close - mark, TimerKind.UNUSED
+            yield begins + self._unused_close, TimerKind.UNUSED

@@ -39,7 +39,8 @@ def batch_usage(batch: WorkloadHistory, now: float | None = None) -> float:
     """
     seconds = batch.job_qpu_seconds
     if now is not None:
-        seconds += sum(now - locked_at for locked_at in batch.running.values() if locked_at is not None)
+        held = (now - locked_at for locked_at in batch.running.values() if locked_at is not None)
+        seconds += sum(round(length, 3) for length in held)
     return round(seconds, 3)
 
 

@@ -96,6 +96,18 @@ def test_use_leaves_the_rolling_period() -> None:
     assert shares.used(OWN, 39 * DAY) == 0
 
 
+def test_a_device_that_is_ahead_does_not_take_use_from_one_that_is_behind() -> None:
+    shares = Shares({OWN: 100})
+    shares.add(OWN, 0, 60)
+    shares.add(OWN, 10 * DAY, 50)
+    assert shares.used(OWN, 30 * DAY) == 50
+    assert shares.used(OWN, 20 * DAY) == 110
+    shares.forget_before(20 * DAY)
+    assert shares.used(OWN, 20 * DAY) == 110
+    shares.forget_before(29 * DAY)
+    assert (shares.used(OWN, 20 * DAY), shares.used(OWN, 29 * DAY), shares.used(OWN, 39 * DAY)) == (50, 50, 0)
+
+
 @pytest.mark.parametrize(("jobs_per_hour", "mean_seconds"), [(108, 30), (12, 200)])
 def test_other_users_come_as_often_and_stay_as_long_as_they_are_said_to(
     jobs_per_hour: float, mean_seconds: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rehearsal import Rehearsal
 
-from qrun.local.scheduling import NotAccepting, Rules
+from qrun.local.scheduling import NotAccepting, Rules, WorkloadHistory
 
 
 def test_m13_a_batch_is_paused_after_one_second() -> None:
@@ -93,7 +93,7 @@ def test_what_is_skipped_does_not_close_a_session_whose_client_has_not_begun() -
     assert device.history("s").state_reason == "session_closed_unused"
 
 
-def test_what_is_skipped_counts_towards_the_maximum_only_while_there_are_jobs() -> None:
+def test_m15_what_is_skipped_counts_towards_the_maximum_also_while_it_is_paused() -> None:
     device = Rehearsal()
     device.batch("b", at=0, max_ttl=1000)
     device.run("a", at=0, qpu_seconds=99, workload="b")
@@ -102,13 +102,16 @@ def test_what_is_skipped_counts_towards_the_maximum_only_while_there_are_jobs() 
     device.until(110)  # inactive since 101
     device.run("other", at=110, qpu_seconds=5000)
     device.skip(111)
+    assert device.machine.countdowns("b", 111) == {"max_ttl_left": 889}
     device.skip(5111)
-    assert device.history("b").state == "inactive"
-    device.run("c", at=5120, qpu_seconds=2000, workload="b")  # 5121–7121; the maximum is at 1000 + 5001
-    assert device.history("b").spared_seconds == 5001
-    device.skip(5121)
-    device.skip(7121)
-    assert device.states("b")[-1] == ("closed", 6001)
+    assert device.states("b")[-1] == ("closed", 1000)
+    with pytest.raises(NotAccepting):
+        device.submit("c", at=5120, workload="b")
+
+
+def test_what_an_older_qrun_kept_of_a_session_can_be_read() -> None:
+    history = WorkloadHistory(opened_at=7)
+    assert WorkloadHistory.from_dict({**history.to_dict(), "spared_seconds": 5.0}) == history
 
 
 def test_closing_an_unused_session_ends_it_at_once() -> None:

@@ -112,6 +112,16 @@ def test_m8_batch_usage_is_the_sum_of_the_time_all_its_jobs_spend_on_the_qpu() -
     assert device.usage("b") == 8
 
 
+def test_m8_a_batch_is_the_sum_of_what_its_jobs_say_to_the_millisecond() -> None:
+    device = Rehearsal()
+    device.batch("b", at=0)
+    for number in range(5):
+        device.run(f"j{number}", at=0, qpu_seconds=1.0004, workload="b")
+    device.until(100)
+    assert [device.job_usage(f"j{number}") for number in range(5)] == [1.0] * 5
+    assert device.usage("b") == 5.0
+
+
 def test_m9_job_usage_is_the_quantum_time_it_uses() -> None:
     device = Rehearsal()
     device.run("a", at=7, qpu_seconds=2.5)
