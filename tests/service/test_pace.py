@@ -74,7 +74,7 @@ def test_jobs_of_a_session_that_waits_its_turn_hold_nobody_up(tmp_path: Path) ->
     tell(tmp_path / "state.sqlite", story)
 
 
-def test_a_session_whose_client_thinks_is_not_closed_by_the_time_that_others_jobs_skip(
+def test_time_that_others_jobs_skip_does_not_close_an_unused_session_but_counts_towards_the_maximum(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "state.sqlite"
@@ -88,13 +88,15 @@ def test_a_session_whose_client_thinks_is_not_closed_by_the_time_that_others_job
         assert service.session(opened["paused"])[1].state == "inactive"
         await ended(service, await submit(service, 1896), await submit(service, 1896))
         assert service.session(opened["unused"])[1].state == "open"
-        assert service.session(opened["paused"])[1].state == "inactive"
+        paused = service.session(opened["paused"])[1]
+        assert paused.state == "closed"
+        assert paused.first_started_at is not None
+        assert paused.closed_at == pytest.approx(paused.first_started_at + 1000)  # M15, by its own timestamps
 
     async def they_go_on(service: LocalService) -> None:
-        for session in opened.values():
-            (job,) = await ended(service, await submit(service, 2, session))
-            assert job.status == "Completed"
-            await service.set_accepting(session, False)
+        (job,) = await ended(service, await submit(service, 2, opened["unused"]))
+        assert job.status == "Completed"
+        await service.set_accepting(opened["unused"], False)
 
     tell(path, others_compute)
     tell(path, they_go_on)
