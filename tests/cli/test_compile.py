@@ -59,7 +59,7 @@ def test_fractional_gates(qrun, write):
     file = write("fake_fez", "{fractional_gates: true}")
     done = qrun("submit", file, code=2)
     assert "w.yaml:3:42: fake_fez has no fractional gates." in done.stderr
-    assert "Backends here that have them: ideal." in done.stderr
+    assert "Backends here that have them: fake_fractional, ideal." in done.stderr
     qrun("submit", file, "--backend", "ideal", "--watch")
     qrun("submit", write("{least_busy: {}}", "{fractional_gates: true}"))
     assert qrun.json("results", "last", "--format", "json")["backend"] == "ideal"
