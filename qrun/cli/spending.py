@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from qrun.cli.console import out, print_csv, print_json, say
-from qrun.errors import ExitCode, UsageError
+from qrun.errors import AccountError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from qrun.ledger import Ledger, Run
@@ -224,7 +224,23 @@ def _accounts(
     for run in runs_since(ledger, since):
         if service is None or run.service == service:
             groups.setdefault((run.service, run.instance), []).append(run)
-    return [(account_of(runs[0]), runs) for runs in groups.values()]
+    found = []
+    for runs in groups.values():
+        try:
+            found.append((account_of(runs[0]), runs))
+        except AccountError as error:
+            if service is not None:
+                raise
+            # The account of an old run may be gone; the others' numbers are none the worse for it.
+            say(
+                f"warning: {_runs(len(runs))} of service {runs[0].service!r} left out. {error.message}",
+                style="yellow",
+            )
+    return found
+
+
+def _runs(number: int) -> str:
+    return f"{number} run{'' if number == 1 else 's'}"
 
 
 @contextmanager

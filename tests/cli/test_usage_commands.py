@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,19 @@ def test_totals_are_the_sum_of_the_runs(qrun, runs):
     rows = list(csv.DictReader(io.StringIO(qrun("usage", "--since", "1d", "--by", "mode", "--csv").stdout)))
     assert {row["mode"] for row in rows} >= {"job", "batch", "session"}
     assert "total" in qrun("usage", "--since", "1d", "--by", "backend").stdout
+
+
+def test_a_service_whose_account_is_gone_is_left_out_and_told(qrun, runs, service_env):
+    with closing(sqlite3.connect(Path(service_env["QRUN_HOME"]) / "ledger.sqlite")) as db, db:
+        db.execute("UPDATE runs SET service = 'gone' WHERE id = ?", (runs["job"],))
+    try:
+        done = qrun("usage", "--since", "1d", "--by", "run")
+        assert "1 run of service 'gone' left out" in done.stderr
+        assert runs["batch"] in done.stdout
+        assert "gone" in qrun("usage", "--since", "1d", "--service", "gone", code=3).stderr
+    finally:
+        with closing(sqlite3.connect(Path(service_env["QRUN_HOME"]) / "ledger.sqlite")) as db, db:
+            db.execute("UPDATE runs SET service = 'local' WHERE id = ?", (runs["job"],))
 
 
 def test_jobs_as_csv(qrun, runs):

@@ -27,7 +27,7 @@ def params(seed: int, pubs: int = 1) -> bytes:
     body = {
         "pubs": [[ENTANGLED, [], 500]] * pubs,
         "version": 2,
-        "support_qiskit": False,
+        "support_qiskit": True,
         "options": {"simulator": {"seed_simulator": seed}},
     }
     return zlib.compress(json.dumps(body).encode())

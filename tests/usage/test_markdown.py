@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from qrun.plan.price import Price
 from qrun.usage.markdown import markdown
-from qrun.usage.price import Price
 from qrun.usage.report import Report, Subject
 from tests.usage.accounts import many_jobs, paused_session
 from tests.usage.test_report_page import hostile_subject
