@@ -1,4 +1,4 @@
-"""Durations and money, read and written the same way everywhere."""
+"""Durations, money and numbers of things, read and written the same way everywhere."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def format_seconds(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} m {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

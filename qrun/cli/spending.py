@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qrun.cli.console import out, print_csv, print_json, say
 from qrun.errors import AccountError, ExitCode, UsageError
+from qrun.units import counted
 
 if TYPE_CHECKING:
     from qrun.ledger import Ledger, Run
@@ -233,14 +234,11 @@ def _accounts(
                 raise
             # The account of an old run may be gone; the others' numbers are none the worse for it.
             say(
-                f"warning: {_runs(len(runs))} of service {runs[0].service!r} left out. {error.message}",
+                f"warning: {counted(len(runs), 'run')} of service {runs[0].service!r} left out. "
+                f"{error.message}",
                 style="yellow",
             )
     return found
-
-
-def _runs(number: int) -> str:
-    return f"{number} run{'' if number == 1 else 's'}"
 
 
 @contextmanager

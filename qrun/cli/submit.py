@@ -255,14 +255,15 @@ def _drive(
 
 def _introduce(ready: Ready, *, quiet: bool) -> None:
     from qrun.cli.console import say
+    from qrun.units import counted
 
     if quiet:
         return
     parts = []
     if ready.pubs:
-        parts.append(f"{_counted(len(ready.pubs), 'PUB')} in {_counted(len(ready.jobs), 'job')}")
+        parts.append(f"{counted(len(ready.pubs), 'PUB')} in {counted(len(ready.jobs), 'job')}")
     if ready.workload.loops:
-        parts.append(_counted(len(ready.workload.loops), "loop"))
+        parts.append(counted(len(ready.workload.loops), "loop"))
     say(f"{ready.workload.name}: {' and '.join(parts)} on {ready.backend.name}, run {ready.run_id}")
     say(f"mode {ready.mode.mode}: {ready.mode.reason}")
     if ready.jobs:
@@ -292,10 +293,6 @@ def _tell_price(ready: Ready, talk: Callable[[str], None]) -> None:
         less = "less" if beyond > 0 else "more"
         amount = f"{format_seconds(round(abs(beyond), 1))} ({price.text(abs(beyond))})"
         talk(f"advice: mode {ready.plan.advised.mode} would use {amount} {less}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _warn_of_open_sessions(ledger: Ledger, *, quiet: bool) -> None:

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from qrun.errors import Interrupted, ServiceError
 from qrun.ledger import Run
 from qrun.run.listening import Listener, Stop
+from qrun.runtime.control import LONGEST_WHEN_LIMITED
 from qrun.runtime.replies import Limited
 
 WAITS_WHEN_LIMITED = (5.0, 10.0, 20.0, 40.0, 60.0)
 """Seconds before more is sent where the service does not say how long to wait; the documented limit is
 counted by the minute (facts G1)."""
-LONGEST_WHEN_LIMITED = 3600.0
-"""Seconds without one accepted request after which a limit is taken for a refusal."""
 WAITS_WHEN_FAILED = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 LONGEST_WHEN_FAILED = 300.0
 """Seconds without an answer after which a submission is broken off. The run can be resumed."""

@@ -58,7 +58,7 @@ _Record = TypeVar("_Record", JobRecord, JobTimes, SessionRecord, WorkloadRecord)
 _RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
 _RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 LONGEST_WHEN_LIMITED = 3600.0
-"""Seconds for which a channel that persists bears being limited."""
+"""Seconds without one accepted request after which a limit is taken for a refusal, by what persists."""
 _WAIT_WHEN_LIMITED = 60.0
 """Seconds between its last tries; the documented limit is counted by the minute (facts G1)."""
 CREATE_TIMEOUT = 120.0
